@@ -1,0 +1,131 @@
+package feed
+
+import (
+	"errors"
+	"io"
+	"sync/atomic"
+
+	"pubsublab/server/journal"
+)
+
+// ErrSlow is what Next returns when the cursor was cut off (P16).
+var ErrSlow = errors.New("held publishers up")
+
+// Cursor is one subscriber's place in a feed. Its methods are for one
+// goroutine, its owner, except where they say otherwise.
+type Cursor struct {
+	// Static after construction.
+	set   *Set
+	feed  *feed
+	start uint64
+
+	// Owned by the owner.
+	preamble []byte // to be sent first
+	block    *block
+	off      int    // in the block
+	before   int    // messages of the block that were not for this cursor
+	lines    uint64 // messages sent, this block's left out
+
+	// Guarded by the Set's lock.
+	segment *journal.Segment // written by the owner alone
+	slot    int              // in feed.parked; -1 when not parked
+	excused bool             // was parked when it was last asked to leave the segment
+	cut     func()           // nil when it was called
+
+	wake    chan struct{} // holds one token
+	stopped atomic.Pointer[error]
+}
+
+// Start returns the position of the first message that can come (P12).
+func (c *Cursor) Start() uint64 { return c.start }
+
+// Next waits until there is something to send, and returns all of it that is
+// contiguous in memory, never nothing. The bytes never change. The error is
+// io.EOF at the end of a closed journal, ErrSlow when the cursor was cut off,
+// or what Interrupt was given.
+func (c *Cursor) Next() ([]byte, error) {
+	for {
+		if err := c.stopped.Load(); err != nil {
+			return nil, *err
+		}
+		if len(c.preamble) > 0 {
+			return c.preamble, nil
+		}
+		data, complete := c.set.read(c.block)
+		switch {
+		case c.off < len(data):
+			return data[c.off:], nil
+		case !complete:
+			c.park()
+		case !c.move():
+			return nil, io.EOF
+		}
+	}
+}
+
+// Advance passes the first n bytes of what Next returned.
+func (c *Cursor) Advance(n int) {
+	if len(c.preamble) > 0 {
+		c.preamble = c.preamble[n:]
+		return
+	}
+	c.off += n
+}
+
+// move goes on to the next segment.
+func (c *Cursor) move() bool {
+	c.lines += uint64(c.block.messages(c.off) - c.before)
+	c.before = 0
+	next := c.set.journal.Advance(c.segment)
+	c.set.mu.Lock()
+	defer c.set.mu.Unlock()
+	c.segment, c.excused = next, false
+	if next == nil {
+		c.block = nil
+		return false
+	}
+	c.block, c.off = c.set.blockLocked(c.feed, next), 0
+	return true
+}
+
+// park waits until there may be something new.
+func (c *Cursor) park() {
+	c.set.mu.Lock()
+	if c.stopped.Load() != nil || c.block.grown() {
+		c.set.mu.Unlock()
+		return
+	}
+	c.feed.park(c)
+	c.set.mu.Unlock()
+	<-c.wake
+}
+
+// poke makes a parked cursor look again.
+func (c *Cursor) poke() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (c *Cursor) stop(err error) { c.stopped.CompareAndSwap(nil, &err) }
+
+// Interrupt makes Next return err, now and from then on. It may be called on
+// any goroutine, and more than once: the first error counts.
+func (c *Cursor) Interrupt(err error) {
+	c.set.mu.Lock()
+	defer c.set.mu.Unlock()
+	c.stop(err)
+	c.feed.unpark(c)
+	c.poke()
+}
+
+// Close ends the cursor and returns how many messages it has passed.
+func (c *Cursor) Close() (lines uint64) {
+	if c.block != nil {
+		c.lines += uint64(c.block.messages(c.off) - c.before)
+		c.set.journal.Release(c.segment)
+	}
+	c.set.close(c)
+	return c.lines
+}

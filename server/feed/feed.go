@@ -1,0 +1,178 @@
+// Package feed renders the journal for its subscribers: once for each pair of
+// filter and format, shared by all subscribers that asked for that pair.
+//
+// What a feed renders of one journal segment is a block: append-only bytes
+// that depend on nothing but the segment, the filter and the format. So a
+// block that is gone from memory can be made again, and a subscriber is no
+// more than a Cursor: a segment it has acquired and an offset in its block.
+package feed
+
+import (
+	"container/list"
+	"sync"
+
+	"pubsublab/protocol"
+	"pubsublab/server/journal"
+)
+
+// Config says how a Set behaves.
+type Config struct {
+	// Cache is how many bytes of rendered blocks are kept for the subscribers
+	// that come to them later; at least 4 MiB, also for 0.
+	Cache int
+	// CutSlow cuts a cursor off as soon as publishers wait for it, instead of
+	// letting them wait (P16).
+	CutSlow bool
+}
+
+// Set is all the feeds of one journal. It may be used concurrently.
+type Set struct {
+	cfg     Config
+	journal journal.Journal
+
+	mu     sync.Mutex
+	feeds  map[key]*feed
+	cache  *list.List // of *block, in the order of their making
+	cached int        // bytes in cache
+}
+
+type key struct {
+	filter protocol.Filter
+	format protocol.Format
+}
+
+// feed is guarded by its Set's lock.
+type feed struct {
+	key
+	blocks  map[uint64]*block // by the segment's Seq
+	cursors map[*Cursor]struct{}
+	parked  []*Cursor // those that wait for something new
+}
+
+// NewSet returns the feeds of j, and watches it.
+func NewSet(j journal.Journal, cfg Config) *Set {
+	cfg.Cache = max(cfg.Cache, 4<<20)
+	s := &Set{cfg: cfg, journal: j, feeds: map[key]*feed{}, cache: list.New()}
+	j.Watch(s)
+	return s
+}
+
+// Open returns a cursor that begins at from. cut is called, at most once and
+// on another goroutine, when the cursor is cut off for being slow; it must make
+// the write end that the cursor's owner is in. With nil the cursor is never cut
+// off. The error is journal.ErrClosed.
+func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol.From, cut func()) (*Cursor, error) {
+	place, err := s.journal.Open(from, filter)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cursor{set: s, start: place.Next, segment: place.Segment, wake: make(chan struct{}, 1), slot: -1, cut: cut}
+	if place.Missing > 0 {
+		c.preamble = format.AppendEvent(nil, &protocol.Event{Kind: protocol.Gap, Missing: place.Missing})
+	}
+	s.mu.Lock()
+	k := key{filter, format}
+	c.feed = s.feeds[k]
+	if c.feed == nil {
+		c.feed = &feed{key: k, blocks: map[uint64]*block{}, cursors: map[*Cursor]struct{}{}}
+		s.feeds[k] = c.feed
+	}
+	c.feed.cursors[c] = struct{}{}
+	c.block = s.blockLocked(c.feed, c.segment)
+	s.mu.Unlock()
+
+	s.read(c.block)
+	c.off, c.before = c.block.at(place.Entry, place.Line)
+	return c, nil
+}
+
+// close forgets a cursor, and its feed with the last one.
+func (s *Set) close(c *Cursor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := c.feed
+	f.unpark(c)
+	delete(f.cursors, c)
+	if len(f.cursors) > 0 {
+		return
+	}
+	for _, b := range f.blocks {
+		s.forgetLocked(b)
+	}
+	delete(s.feeds, f.key)
+}
+
+// Appended wakes those who wait for e.
+func (s *Set) Appended(e *journal.Entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.feeds {
+		if f.wants(e) {
+			f.wakeAll()
+		}
+	}
+}
+
+// Closed wakes everyone: there is an end to find.
+func (s *Set) Closed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.feeds {
+		f.wakeAll()
+	}
+}
+
+// Pressed makes the cursors in the oldest segment leave it: those that wait
+// for something new have only to move on; the others are slow.
+func (s *Set) Pressed(oldest *journal.Segment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.feeds {
+		for c := range f.cursors {
+			switch {
+			case c.segment != oldest:
+			case c.slot >= 0:
+				f.unpark(c)
+				c.excused = true
+				c.poke()
+			case s.cfg.CutSlow && !c.excused && c.cut != nil:
+				c.stop(ErrSlow)
+				go c.cut()
+				c.cut = nil
+			}
+		}
+	}
+}
+
+func (f *feed) wants(e *journal.Entry) bool {
+	if e.Event != nil {
+		return f.format.Events()
+	}
+	return f.filter.Match(e.Topic)
+}
+
+func (f *feed) wakeAll() {
+	for _, c := range f.parked {
+		c.slot = -1
+		c.poke()
+	}
+	clear(f.parked)
+	f.parked = f.parked[:0]
+}
+
+func (f *feed) park(c *Cursor) {
+	c.slot = len(f.parked)
+	f.parked = append(f.parked, c)
+}
+
+func (f *feed) unpark(c *Cursor) {
+	if c.slot < 0 {
+		return
+	}
+	last := len(f.parked) - 1
+	f.parked[c.slot] = f.parked[last]
+	f.parked[c.slot].slot = c.slot
+	f.parked[last] = nil
+	f.parked = f.parked[:last]
+	c.slot = -1
+}

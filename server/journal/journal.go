@@ -1,0 +1,106 @@
+// Package journal holds the one order of all messages (P9). It is the only
+// place that decides it. Whoever appends learns the order by reading the
+// journal back, never by assuming it: an implementation may have other
+// writers, and may acknowledge later.
+package journal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"pubsublab/protocol"
+)
+
+// Journal is the order, and the newest part of it as history. All methods may
+// be called concurrently.
+//
+// What it holds is a chain of Segments. A reader has acquired exactly one of
+// them at any time; that segment and all newer ones stay until the reader
+// moves on, and when there is no room for more, Append waits.
+type Journal interface {
+	// Append adds an entry at the end of the order. Its Pos and Time are the
+	// journal's to set, and its Lines belong to the journal from then on. It
+	// waits while there is no room, until ctx ends; events do not wait. done is called exactly once
+	// where Append returned nil, with the outcome, perhaps later and on another
+	// goroutine; entries of one caller are acknowledged in the order of its calls.
+	// Lines of a run that the journal has already are left out (P15).
+	Append(ctx context.Context, e Entry, done func(error)) error
+
+	// Open finds where a reader begins (P12), and acquires that segment for it.
+	Open(from protocol.From, filter protocol.Filter) (Place, error)
+
+	// Advance releases a sealed segment and acquires the one after it. It
+	// returns nil, and has only released, at the end of a closed journal.
+	Advance(s *Segment) *Segment
+
+	// Release ends a reader that has acquired s.
+	Release(s *Segment)
+
+	// NextLine returns the number of the line with which a publisher's run has
+	// to go on (P15): 1 for a run that the journal does not know.
+	NextLine(name, run string) uint64
+
+	// Watch makes w hear of what happens. It is called once, before all else.
+	Watch(w Watcher)
+
+	// Close ends the order: Append fails with ErrClosed from then on, and
+	// readers find an end after the last entry. A second Close does nothing.
+	Close()
+}
+
+// Watcher hears of what readers wait for. Its methods are called without any
+// lock of the journal, and may call the journal.
+type Watcher interface {
+	// Appended tells that e can be read.
+	Appended(e *Entry)
+	// Pressed tells that an Append waits until all readers have left s, the
+	// oldest segment.
+	Pressed(s *Segment)
+	// Closed tells that there is an end.
+	Closed()
+}
+
+// ErrClosed is what Append and Open return on a closed journal.
+var ErrClosed = errors.New("the journal is closed")
+
+// Entry is consecutive messages of one publisher, or one event.
+type Entry struct {
+	Pos  uint64 // of the first message; for an event, of the message after it
+	Time time.Time
+
+	// Of messages.
+	From  string // the publisher's name
+	Topic string // "" for none
+	Lines []byte // Count messages, each followed by LF
+	Count int
+	Run   string // the publisher's run, "" for none (P15)
+	First uint64 // the first line's number in the run; without lines, the run goes on with it
+
+	// Of an event: not zero.
+	Event *protocol.Event
+}
+
+// covers tells whether a reader that wants pos, and what happened right before
+// it, begins at this entry or an earlier one.
+func (e *Entry) covers(pos uint64) bool {
+	if e.Event != nil {
+		return e.Pos >= pos
+	}
+	return e.Pos+uint64(e.Count) > pos
+}
+
+// entryOverhead is what an entry costs besides its lines, in bytes: its part
+// of a segment, its strings, and its share of the feeds' bookkeeping.
+const entryOverhead = 256
+
+func (e *Entry) size() int { return len(e.Lines) + entryOverhead }
+
+// Place is where a reader begins.
+type Place struct {
+	Segment *Segment
+	Entry   int    // the index of the entry in the segment; one past the last for what comes next
+	Line    int    // how many of its lines to leave out
+	Next    uint64 // the position of the first message that can come
+	Missing uint64 // how many messages before it were asked for and are no longer kept (P12)
+}
