@@ -190,6 +190,7 @@ type Welcome struct {
 	Publishers  int    // online, this one included
 	Subscribers int    // online, this one included
 	Next        uint64 // a subscriber's first position (P12), or the run's line to send next (P15); 0 for none
+	Journal     string // which order positions and runs are of, by the rules of a name; "" for not told
 }
 
 const registered = "registered as "
@@ -199,6 +200,9 @@ func (w Welcome) String() string {
 	s := fmt.Sprintf(registered+"%s name=%s publishers=%d subscribers=%d", w.Role, w.Name, w.Publishers, w.Subscribers)
 	if w.Next > 0 {
 		s += " next=" + strconv.FormatUint(w.Next, 10)
+	}
+	if w.Journal != "" {
+		s += " journal=" + w.Journal
 	}
 	return s
 }
@@ -231,6 +235,8 @@ func ParseWelcome(line string) (Welcome, error) {
 			w.Subscribers, err = strconv.Atoi(value)
 		case "next":
 			w.Next, err = strconv.ParseUint(value, 10, 64)
+		case "journal":
+			w.Journal = value
 		}
 		if err != nil {
 			return Welcome{}, fmt.Errorf("bad %s in %s, expected a number", quote(word), quote(line))

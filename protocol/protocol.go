@@ -16,6 +16,10 @@ const (
 	Terminate = "terminate"
 	// ErrorPrefix begins every line with which the server refuses something.
 	ErrorPrefix = "error: "
+	// TakenOver is the text with which the server refuses a client whose name
+	// another connection took (P5). The client must not come back by itself, or
+	// the two would take the name from each other for ever.
+	TakenOver = "another connection took this name over"
 
 	// MaxLine is the longest message in bytes, its line end not counted (P6).
 	MaxLine = 65536
