@@ -249,3 +249,20 @@ func ParseWelcome(line string) (Welcome, error) {
 type Refusal struct{ Text string }
 
 func (r *Refusal) Error() string { return "the server refused: " + r.Text }
+
+const ack = "ack "
+
+// AppendAck appends the line that acknowledges the first n lines of a run (P14).
+func AppendAck(dst []byte, n uint64) []byte {
+	return append(strconv.AppendUint(append(dst, ack...), n, 10), '\n')
+}
+
+// ParseAck reads an ack line, without its line end.
+func ParseAck(line string) (n uint64, ok bool) {
+	digits, ok := strings.CutPrefix(line, ack)
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	return n, err == nil
+}

@@ -1,0 +1,254 @@
+// Package broker serves publishers and subscribers: it owns the listener and
+// the connections, and knows who is there. What is published goes to the
+// journal, and comes back from it through the feeds.
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"pubsublab/protocol"
+	"pubsublab/server/feed"
+	"pubsublab/server/journal"
+)
+
+// Config says how a Broker behaves.
+type Config struct {
+	// Journal is the order of this broker's messages; a nil one is a memory
+	// journal with 64 MiB of history. The broker closes it.
+	Journal journal.Journal
+	// Cache is how many bytes of rendered lines are kept to be shared; 0 is 64 MiB.
+	Cache int
+	// MaxClients is how many connections are served at once (P18); 0 is no limit.
+	MaxClients int
+	// CutSlow disconnects a subscriber as soon as publishers would have to wait
+	// for it, instead of letting them wait (P16).
+	CutSlow bool
+	// RoleTimeout is how long a client may take over a role line; 0 is 10 s (P2).
+	RoleTimeout time.Duration
+	// StallTimeout is how long a client may take nothing of what is sent to it
+	// before it is disconnected; 0 is 30 s.
+	StallTimeout time.Duration
+	// IdleAfter is how long after the last client has left Idle says so; 0 is never.
+	IdleAfter time.Duration
+	// Echo logs every published line.
+	Echo bool
+	// Log is where the broker tells what happens; nil is nowhere.
+	Log *slog.Logger
+}
+
+// ErrClosed is what Serve returns after Shutdown.
+var ErrClosed = errors.New("the broker is closed")
+
+// Broker serves connections. Its methods may be called concurrently.
+type Broker struct {
+	cfg     Config
+	log     *slog.Logger
+	journal journal.Journal
+	feeds   *feed.Set
+
+	closed  chan struct{}  // closed by the first Shutdown
+	gone    chan struct{}  // closed when nothing of the broker runs any more
+	feeding sync.WaitGroup // sessions that are, or may become, publishers
+	all     sync.WaitGroup // every goroutine
+
+	mu        sync.Mutex // also covers every Add of the wait groups
+	closing   bool
+	listeners map[net.Listener]struct{}
+	sessions  map[*session]struct{} // every connection
+	refusing  int
+	names     [protocol.Subscriber + 1]map[string]*session // the registered, by role and name
+	idle      chan struct{}
+	idleTimer *time.Timer
+}
+
+// New returns a broker that serves nothing yet. It must be shut down.
+func New(cfg Config) *Broker {
+	const size = 64 << 20
+	if cfg.Journal == nil {
+		cfg.Journal = journal.NewMemory(size)
+	}
+	if cfg.Cache == 0 {
+		cfg.Cache = size
+	}
+	if cfg.RoleTimeout == 0 {
+		cfg.RoleTimeout = protocol.RoleTimeout
+	}
+	if cfg.StallTimeout == 0 {
+		cfg.StallTimeout = 30 * time.Second
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	b := &Broker{
+		cfg:       cfg,
+		log:       cfg.Log,
+		journal:   cfg.Journal,
+		feeds:     feed.NewSet(cfg.Journal, feed.Config{Cache: cfg.Cache, CutSlow: cfg.CutSlow}),
+		closed:    make(chan struct{}),
+		gone:      make(chan struct{}),
+		listeners: map[net.Listener]struct{}{},
+		sessions:  map[*session]struct{}{},
+		idle:      make(chan struct{}),
+	}
+	b.names[protocol.Publisher] = map[string]*session{}
+	b.names[protocol.Subscriber] = map[string]*session{}
+	if cfg.Echo {
+		if cursor, err := b.feeds.Open(protocol.Filter{}, protocol.TSV, protocol.From{}, nil); err == nil {
+			b.all.Go(func() { b.echo(cursor) })
+		}
+	}
+	return b
+}
+
+// Serve accepts connections until Shutdown, and then returns ErrClosed, or
+// until the listener breaks. It closes the listener.
+func (b *Broker) Serve(l net.Listener) error {
+	defer l.Close()
+	b.mu.Lock()
+	if b.closing {
+		b.mu.Unlock()
+		return ErrClosed
+	}
+	b.listeners[l] = struct{}{}
+	b.mu.Unlock()
+
+	var pause time.Duration
+	for {
+		conn, err := l.Accept()
+		if err == nil {
+			pause = 0
+			b.admit(conn)
+			continue
+		}
+		select {
+		case <-b.closed:
+			return ErrClosed
+		default:
+		}
+		// Running out of file descriptors passes; a broken listener does not.
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) && !errors.Is(err, syscall.ECONNABORTED) {
+			return err
+		}
+		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+		b.log.Error("cannot accept connections for now", "error", err, "retry_in", pause)
+		select {
+		case <-time.After(pause):
+		case <-b.closed:
+			return ErrClosed
+		}
+	}
+}
+
+// admit starts a session for a connection, or refuses it (P18).
+func (b *Broker) admit(conn net.Conn) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closing:
+		conn.Close()
+	case b.cfg.MaxClients > 0 && len(b.sessions) >= b.cfg.MaxClients:
+		b.refuseLocked(conn)
+	default:
+		s := newSession(b, conn)
+		b.sessions[s] = struct{}{}
+		b.feeding.Add(1)
+		b.all.Go(s.run)
+	}
+}
+
+// refuseLocked turns a connection away with the reason. So that a flood of
+// them costs little, only some are told it.
+func (b *Broker) refuseLocked(conn net.Conn) {
+	const most = 64
+	if b.refusing == most {
+		conn.Close()
+		return
+	}
+	b.refusing++
+	clients := len(b.sessions)
+	b.all.Go(func() {
+		b.log.Warn("client refused", "addr", conn.RemoteAddr().String(), "clients", clients)
+		conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+		conn.Write([]byte(protocol.ErrorPrefix + "the server is full, try again later\n"))
+		hangUp(conn)
+		b.mu.Lock()
+		b.refusing--
+		b.mu.Unlock()
+	})
+}
+
+// Idle is closed when no client has been registered for Config.IdleAfter,
+// after there was one.
+func (b *Broker) Idle() <-chan struct{} { return b.idle }
+
+// Shutdown stops accepting, stops reading from publishers at a line boundary,
+// delivers everything accepted to all subscribers and disconnects everyone
+// (P17). When ctx ends first, it cuts off those that are left and returns why.
+// When it returns, nothing of the broker runs any more. It may be called again.
+func (b *Broker) Shutdown(ctx context.Context) error {
+	b.mu.Lock()
+	first := !b.closing
+	b.closing = true
+	if first {
+		close(b.closed)
+		for l := range b.listeners {
+			l.Close()
+		}
+		if b.idleTimer != nil {
+			b.idleTimer.Stop()
+		}
+		for s := range b.sessions {
+			if !s.subscribing {
+				s.kick(errShutdown)
+			}
+		}
+		go b.drain()
+	}
+	b.mu.Unlock()
+
+	select {
+	case <-b.gone:
+		return nil
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	left := len(b.sessions)
+	for s := range b.sessions {
+		s.abort(errShutdown)
+	}
+	b.mu.Unlock()
+	b.journal.Close()
+	<-b.gone
+	if left == 0 {
+		return nil
+	}
+	return context.Cause(ctx)
+}
+
+// drain ends the order once the last publisher is done, and with it, one by
+// one, the subscribers.
+func (b *Broker) drain() {
+	b.feeding.Wait()
+	b.journal.Close()
+	b.all.Wait()
+	close(b.gone)
+}
+
+// echo logs what is published, in its order.
+func (b *Broker) echo(cursor *feed.Cursor) {
+	defer cursor.Close()
+	for {
+		run, err := cursor.Next()
+		if err != nil {
+			return
+		}
+		cursor.Advance(len(run))
+		logRun(b.log, run)
+	}
+}

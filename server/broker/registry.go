@@ -1,0 +1,107 @@
+package broker
+
+import (
+	"context"
+	"time"
+
+	"pubsublab/protocol"
+	"pubsublab/server/journal"
+)
+
+// register makes a session a publisher or subscriber of its name, and returns
+// how many of each are there (P4). A live session of the same role and name is
+// sent away first, and has done all it will do when register returns (P5).
+func (b *Broker) register(s *session) (publishers, subscribers int, err error) {
+	names := b.names[s.hello.Role]
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		if b.closing {
+			return 0, 0, errShutdown
+		}
+		old := names[s.name]
+		if old == nil {
+			break
+		}
+		old.kick(errTakeover)
+		b.mu.Unlock()
+		select {
+		case <-old.left:
+		case <-s.ctx.Done():
+		}
+		b.mu.Lock()
+		if s.ctx.Err() != nil {
+			return 0, 0, context.Cause(s.ctx)
+		}
+	}
+	names[s.name] = s
+	if s.hello.Role == protocol.Subscriber {
+		s.subscribing = true
+		b.doneFeedingLocked(s)
+	}
+	if b.idleTimer != nil {
+		b.idleTimer.Stop()
+		b.idleTimer = nil
+	}
+	publishers, subscribers = b.onlineLocked()
+	return publishers, subscribers, nil
+}
+
+func (b *Broker) onlineLocked() (publishers, subscribers int) {
+	return len(b.names[protocol.Publisher]), len(b.names[protocol.Subscriber])
+}
+
+// unregister takes a registered session's name off the list.
+func (b *Broker) unregister(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.names[s.hello.Role], s.name)
+	if p, q := b.onlineLocked(); p+q == 0 && b.cfg.IdleAfter > 0 && !b.closing {
+		b.idleTimer = time.AfterFunc(b.cfg.IdleAfter, func() {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if p, q := b.onlineLocked(); p+q > 0 {
+				return // somebody came just in time
+			}
+			select {
+			case <-b.idle:
+			default:
+				close(b.idle)
+			}
+		})
+	}
+}
+
+// forget takes a connection off the list of all.
+func (b *Broker) forget(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.sessions, s)
+}
+
+// doneFeeding tells that a session will publish nothing, or nothing more.
+func (b *Broker) doneFeeding(s *session) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.doneFeedingLocked(s)
+}
+
+func (b *Broker) doneFeedingLocked(s *session) {
+	if s.feeding {
+		s.feeding = false
+		b.feeding.Done()
+	}
+}
+
+// clients returns how many connections there are.
+func (b *Broker) clients() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.sessions)
+}
+
+// tell puts an event into the order (P13). On a closed journal nobody is left
+// to hear of it.
+func (b *Broker) tell(e *protocol.Event) {
+	_ = b.journal.Append(context.Background(), journal.Entry{Event: e}, func(error) {})
+}

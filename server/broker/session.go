@@ -1,0 +1,324 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"pubsublab/protocol"
+	"pubsublab/server/feed"
+)
+
+// Why a session ends, besides what its connection says.
+var (
+	errShutdown = errors.New("the server is shutting down")
+	errTakeover = errors.New("another connection took this name")
+	errStalled  = errors.New("took nothing for too long")
+)
+
+const (
+	// lingerTimeout is how long a connection that ends is kept open for the
+	// client to take the last words and close its side.
+	lingerTimeout = time.Second
+	// probeTimeout is how long a connection may stay silent, and end, without
+	// being taken for a client's: health checks do that.
+	probeTimeout = 100 * time.Millisecond
+)
+
+// past is a deadline that wakes whoever is reading or writing.
+var past = time.Unix(1, 0)
+
+// session owns one connection.
+type session struct {
+	// Static after construction.
+	b      *Broker
+	conn   net.Conn
+	addr   string
+	ctx    context.Context // ends when the session is kicked
+	cancel context.CancelCauseFunc
+	left   chan struct{} // closed when the session has done all it will do
+
+	// Owned by the session's goroutine.
+	hello protocol.Hello
+	name  string
+	lines uint64 // messages published or delivered
+	known bool   // the log has heard of this connection
+
+	// Guarded by the Broker's lock.
+	feeding     bool // counted in Broker.feeding
+	subscribing bool // registered as a subscriber
+
+	mu     sync.Mutex
+	cursor *feed.Cursor // of a subscriber, while it has one
+}
+
+func newSession(b *Broker, conn net.Conn) *session {
+	s := &session{b: b, conn: conn, addr: conn.RemoteAddr().String(), left: make(chan struct{}), feeding: true}
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	return s
+}
+
+// kick asks the session to end for this reason, soon and by itself. It may be
+// called on any goroutine, and more than once: the first reason counts.
+func (s *session) kick(why error) {
+	s.cancel(why)
+	s.conn.SetReadDeadline(past)
+	s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cursor != nil {
+		s.cursor.Interrupt(why)
+	}
+}
+
+// abort ends the session now.
+func (s *session) abort(why error) {
+	s.kick(why)
+	s.conn.Close()
+}
+
+// readUntil sets the deadline of reads, zero for none, and fails when the
+// session has been kicked, which a later deadline would hide.
+func (s *session) readUntil(t time.Time) error {
+	s.conn.SetReadDeadline(t)
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	return nil
+}
+
+// cause returns why the session ends, given the error of a read or write.
+func (s *session) cause(err error) error {
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	return err
+}
+
+// run is the session, from the prompt to the end of the connection.
+func (s *session) run() {
+	defer s.b.forget(s)
+	defer s.cancel(nil)
+	defer s.conn.Close()
+	rest, unframed, err := s.handshake()
+	if err == nil {
+		err = s.serve(rest, unframed)
+	} else if s.known {
+		s.b.log.Info("client left without a role", "addr", s.addr, "reason", err, "clients", s.b.clients()-1)
+	} else {
+		s.b.log.Debug("connection closed without a word", "addr", s.addr)
+	}
+	s.b.doneFeeding(s)
+	close(s.left)
+	if text := farewell(err); text != "" && s.hello.Role != protocol.Subscriber {
+		s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+		io.WriteString(s.conn, protocol.ErrorPrefix+text+"\n")
+	}
+	if !brokenPipe(err) {
+		hangUp(s.conn)
+	}
+}
+
+// serve registers the session and does its work. It returns why that ended:
+// nil when the client said terminate.
+func (s *session) serve(rest []byte, unframed bool) error {
+	publishers, subscribers, err := s.b.register(s)
+	if err != nil {
+		return err
+	}
+	role, topic := s.hello.Role, s.hello.Topic+s.hello.Filter.String()
+	log := s.b.log.With("role", role, "name", s.name)
+	log.Info("client registered", "addr", s.addr, "topic", topic, "publishers", publishers, "subscribers", subscribers)
+	s.b.tell(&protocol.Event{Kind: protocol.Joined, Time: time.Now(), Role: role, Name: s.name, Topic: topic})
+	welcome := protocol.Welcome{Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers}
+
+	if role == protocol.Publisher {
+		err = s.publish(welcome, rest, unframed)
+	} else {
+		err = s.subscribe(welcome, rest, unframed)
+	}
+
+	why := reason(err)
+	s.b.tell(&protocol.Event{
+		Kind: protocol.Left, Time: time.Now(), Role: role, Name: s.name, Topic: topic, Lines: s.lines, Reason: why,
+	})
+	s.b.unregister(s)
+	log.Info("client left", "addr", s.addr, "lines", s.lines, "reason", string(why), "clients", s.b.clients()-1)
+	return err
+}
+
+// reason puts the end of a registered session into the protocol's words.
+func reason(err error) protocol.Reason {
+	switch {
+	case err == nil:
+		return protocol.ReasonTerminate
+	case errors.Is(err, io.EOF):
+		return protocol.ReasonEOF
+	case errors.Is(err, errTakeover):
+		return protocol.ReasonTakeover
+	case errors.Is(err, errShutdown):
+		return protocol.ReasonShutdown
+	case errors.Is(err, errStalled), errors.Is(err, feed.ErrSlow):
+		return protocol.ReasonStalled
+	}
+	return protocol.ReasonReset
+}
+
+// mistake is an error of the client's making, in words meant for it.
+type mistake struct{ text string }
+
+func (m *mistake) Error() string { return m.text }
+
+// farewell returns what a client is told at the end, "" for nothing.
+func farewell(err error) string {
+	var m *mistake
+	switch {
+	case errors.Is(err, errTakeover), errors.Is(err, errShutdown):
+		return err.Error()
+	case errors.As(err, &m):
+		return m.text
+	}
+	return ""
+}
+
+// brokenPipe tells whether there is no use in waiting for the client.
+func brokenPipe(err error) bool {
+	switch reason(err) {
+	case protocol.ReasonReset, protocol.ReasonStalled:
+		var m *mistake
+		return !errors.As(err, &m)
+	}
+	return false
+}
+
+// hangUp ends a connection such that the client gets all that was written: it
+// waits for the client to close its side, for as long as the client goes on
+// taking what is under way. That also keeps input that nobody reads from turning
+// into a reset, and a container's end from cutting off its last words.
+func hangUp(conn net.Conn) {
+	defer conn.Close()
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	var sink [512]byte
+	for left := unsent(conn); ; {
+		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+		for {
+			if _, err := conn.Read(sink[:]); errors.Is(err, os.ErrDeadlineExceeded) {
+				break
+			} else if err != nil {
+				return
+			}
+		}
+		before := left
+		if left = unsent(conn); left == 0 || left >= before {
+			return
+		}
+	}
+}
+
+// handshake asks for the role until it has one (P1, P2, P3). It returns what
+// was read behind the role line.
+func (s *session) handshake() (rest []byte, unframed bool, err error) {
+	in := roleReader{s: s, buf: make([]byte, 0, protocol.MaxRoleLine+2)}
+	for mistakes := 0; ; {
+		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.RoleTimeout))
+		if _, err := io.WriteString(s.conn, protocol.Prompt); err != nil {
+			return nil, false, s.cause(err)
+		}
+		line, unframed, err := in.next()
+		if err != nil {
+			return nil, false, s.cause(err)
+		}
+		s.hello, err = protocol.ParseHello(line)
+		if err == nil {
+			s.name = s.hello.Name
+			if s.name == "" {
+				s.name = s.addr
+			}
+			s.conn.SetWriteDeadline(time.Time{})
+			return in.buf, unframed, s.readUntil(time.Time{})
+		}
+		if mistakes++; mistakes == protocol.MaxMistakes {
+			return nil, false, &mistake{err.Error()}
+		}
+		s.b.log.Info("bad role line", "addr", s.addr, "error", err)
+		if _, err := io.WriteString(s.conn, protocol.ErrorPrefix+err.Error()+"\n"); err != nil {
+			return nil, false, s.cause(err)
+		}
+	}
+}
+
+// roleReader reads role lines.
+type roleReader struct {
+	s   *session
+	buf []byte // read and not used yet; its capacity bounds a role line
+}
+
+// next returns the next role line, or a bare role word after which the client
+// fell silent (P3).
+func (r *roleReader) next() (line string, unframed bool, err error) {
+	deadline := time.Now().Add(r.s.b.cfg.RoleTimeout)
+	for {
+		if i := bytes.IndexByte(r.buf, '\n'); i >= 0 {
+			line = string(protocol.TrimLine(r.buf[:i+1]))
+			r.buf = r.buf[:copy(r.buf, r.buf[i+1:])]
+			if len(line) <= protocol.MaxRoleLine {
+				return line, false, nil
+			}
+		}
+		if len(r.buf) > protocol.MaxRoleLine {
+			return "", false, &mistake{fmt.Sprintf("the role line is longer than %d bytes", protocol.MaxRoleLine)}
+		}
+		until := deadline
+		word := string(bytes.TrimSpace(r.buf))
+		_, notRole := protocol.ParseRole(word)
+		if notRole == nil {
+			until = earlier(deadline, protocol.UnframedSilence)
+		} else if !r.s.known {
+			until = earlier(deadline, probeTimeout)
+		}
+		if err := r.s.readUntil(until); err != nil {
+			return "", false, err
+		}
+		n, err := r.s.conn.Read(r.buf[len(r.buf):cap(r.buf)])
+		r.buf = r.buf[:len(r.buf)+n]
+		timeout := errors.Is(err, os.ErrDeadlineExceeded) && r.s.ctx.Err() == nil
+		if n > 0 || timeout {
+			r.s.meet()
+		}
+		switch {
+		case n > 0:
+		case timeout && notRole == nil:
+			r.buf = r.buf[:0]
+			return word, true, nil
+		case timeout && time.Now().Before(deadline):
+		case timeout:
+			return "", false, &mistake{"no role given in time, expected PUBLISHER or SUBSCRIBER"}
+		case err != nil:
+			return "", false, err
+		}
+	}
+}
+
+func earlier(deadline time.Time, wait time.Duration) time.Time {
+	if t := time.Now().Add(wait); t.Before(deadline) {
+		return t
+	}
+	return deadline
+}
+
+// meet logs the client, once it has shown that it is one.
+func (s *session) meet() {
+	if !s.known {
+		s.known = true
+		s.b.log.Info("client connected", "addr", s.addr, "clients", s.b.clients())
+	}
+}

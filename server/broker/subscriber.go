@@ -1,0 +1,124 @@
+package broker
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"pubsublab/protocol"
+	"pubsublab/server/feed"
+)
+
+// subscribe sends a subscriber its feed while it reads what the subscriber
+// says, which is little: terminate, or the end. It returns why it ended: nil
+// after terminate.
+func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool) error {
+	cursor, err := s.b.feeds.Open(s.hello.Filter, s.hello.Format, s.hello.From, func() { s.abort(feed.ErrSlow) })
+	if err != nil {
+		return errShutdown
+	}
+	s.mu.Lock()
+	s.cursor = cursor
+	s.mu.Unlock()
+	if s.ctx.Err() != nil { // kicked before there was a cursor to interrupt
+		cursor.Interrupt(s.cause(nil))
+	}
+	welcome.Next = cursor.Start()
+
+	sent := make(chan error, 1)
+	go func() {
+		err := s.send(cursor, welcome)
+		s.conn.SetReadDeadline(past) // so that the reader wakes
+		sent <- err
+	}()
+	heard := s.listen(rest, unframed)
+	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
+		heard = <-sent // the writer was first
+	} else {
+		heard = s.cause(heard)
+		s.kick(heard)
+		s.conn.SetWriteDeadline(past)
+		<-sent
+	}
+	s.mu.Lock()
+	s.cursor = nil
+	s.mu.Unlock()
+	s.lines = cursor.Close()
+	return heard
+}
+
+// send writes the welcome and then all that the cursor brings. It returns
+// errShutdown at the end of the journal, when everything is sent.
+func (s *session) send(cursor *feed.Cursor, welcome protocol.Welcome) error {
+	if _, err := s.write([]byte(welcome.String() + "\n")); err != nil {
+		return err
+	}
+	for {
+		run, err := cursor.Next()
+		if errors.Is(err, io.EOF) {
+			return errShutdown
+		}
+		if err != nil {
+			return err
+		}
+		n, err := s.write(run)
+		cursor.Advance(n)
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// write writes all of p, for as long as the client takes some of it each time.
+func (s *session) write(p []byte) (n int, err error) {
+	for n < len(p) {
+		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.StallTimeout))
+		if s.ctx.Err() != nil {
+			return n, s.cause(nil)
+		}
+		m, err := s.conn.Write(p[n:])
+		n += m
+		switch {
+		case err == nil || m > 0 && errors.Is(err, os.ErrDeadlineExceeded):
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return n, errStalled
+		default:
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// listen reads what a subscriber says until it says terminate.
+func (s *session) listen(rest []byte, unframed bool) error {
+	const longest = 64 // nothing longer is listened to
+	d := protocol.NewDecoder(longest, rest)
+	if unframed {
+		d.SetUnframed()
+	}
+	for {
+		for c, ok := d.Next(); ok; c, ok = d.Next() {
+			if c.End {
+				return nil
+			}
+		}
+		n, err := s.conn.Read(d.Space())
+		d.Fill(n)
+		if err != nil && n == 0 {
+			return err
+		}
+	}
+}
+
+// logRun logs each message of a run of tsv lines.
+func logRun(log *slog.Logger, run []byte) {
+	for line := range bytes.Lines(run) {
+		m, e, err := protocol.ParseTSV(protocol.TrimLine(line))
+		if err == nil && e.Kind == 0 {
+			log.Info("published", "from", m.From, "topic", m.Topic, "line", m.Line)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+// Command server is the broker of Pub/Sub Lab.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"github.com/dustin/go-humanize"
+
+	"pubsublab/protocol"
+	"pubsublab/server/broker"
+	"pubsublab/server/journal"
+)
+
+type serve struct {
+	Port uint16 `arg:"" default:"5000" env:"PUBSUB_PORT" help:"TCP port to listen on; 0 for any free one."`
+	Host string `env:"PUBSUB_HOST" help:"Address to listen on (default: all)."`
+
+	MaxClients   int           `default:"20000" env:"PUBSUB_MAX_CLIENTS" help:"Connections served at once; 0 for no limit."`
+	History      size          `default:"64MiB" env:"PUBSUB_HISTORY" help:"Memory for messages: what new subscribers can ask for, and how far slow ones may lag. At least 1MiB."`
+	Slow         string        `enum:"block,disconnect" default:"block" env:"PUBSUB_SLOW" help:"When history is full of what a slow subscriber has not taken: let publishers wait (block), or disconnect it."`
+	StallTimeout time.Duration `default:"30s" env:"PUBSUB_STALL_TIMEOUT" help:"Disconnect a client that takes nothing of what is sent to it for this long."`
+	DrainTimeout time.Duration `default:"10s" env:"PUBSUB_DRAIN_TIMEOUT" help:"Time to deliver what was accepted when the server is stopped."`
+	ExitIdle     time.Duration `default:"0s" env:"PUBSUB_EXIT_IDLE" help:"Exit this long after the last client has left; 0 for never."`
+
+	Echo      bool       `env:"PUBSUB_ECHO" help:"Log every published line."`
+	LogFormat string     `enum:"text,json" default:"text" env:"PUBSUB_LOG_FORMAT" help:"Log as text or json, on standard error."`
+	LogLevel  slog.Level `default:"info" env:"PUBSUB_LOG_LEVEL" help:"Least level to log: debug, info, warn or error."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+type healthcheck struct {
+	Address string `arg:"" default:"127.0.0.1:5000" name:"host:port" help:"Server to check."`
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "healthcheck" {
+		run(&healthcheck{}, os.Args[2:], "server healthcheck", "Exits 0 if a server answers, else 1.")
+		return
+	}
+	run(&serve{}, os.Args[1:], "server", "The broker of Pub/Sub Lab: every line a publisher sends reaches every subscriber, in one order.\n\n"+
+		"\"server healthcheck [HOST:PORT]\" checks one that runs.\n\n"+
+		"Exit codes: 0 stopped, 1 failed, 2 wrong usage.")
+}
+
+// run parses the arguments into a command and runs it.
+func run(command interface{ Run() error }, args []string, name, description string) {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version + " " + info.GoVersion
+	}
+	parser := kong.Must(command,
+		kong.Name(name), kong.Description(description),
+		kong.Vars{"version": "server " + version}, kong.ShortUsageOnError(),
+		kong.Exit(func(code int) {
+			if code != 0 {
+				code = 2
+			}
+			os.Exit(code)
+		}),
+	)
+	_, err := parser.Parse(args)
+	parser.FatalIfErrorf(err)
+	if err := command.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "server:", err)
+		os.Exit(1)
+	}
+}
+
+func (s *serve) Run() error {
+	log := newLog(s.LogFormat, s.LogLevel)
+	address := net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("port %d is in use: stop the program that listens there, or choose another port, as in: server %d", s.Port, s.Port+1)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", address, err)
+	}
+	b := broker.New(broker.Config{
+		Journal:      journal.NewMemory(int(s.History)),
+		Cache:        int(s.History),
+		MaxClients:   s.MaxClients,
+		CutSlow:      s.Slow == "disconnect",
+		StallTimeout: s.StallTimeout,
+		IdleAfter:    s.ExitIdle,
+		Echo:         s.Echo,
+		Log:          log,
+	})
+	log.Info("listening", "addr", listener.Addr().String())
+
+	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() { failed <- b.Serve(listener) }()
+	select {
+	case err = <-failed:
+		log.Error("cannot accept connections any more", "error", err)
+	case <-stop.Done():
+		log.Info("stopping: delivering what was accepted", "within", s.DrainTimeout)
+	case <-b.Idle():
+		log.Info("stopping: all clients have left")
+	}
+	cancel() // a second signal ends the process at once
+
+	drain, cancelDrain := context.WithTimeoutCause(context.Background(), s.DrainTimeout,
+		fmt.Errorf("not everything was delivered within %s", s.DrainTimeout))
+	defer cancelDrain()
+	if drainErr := b.Shutdown(drain); err == nil {
+		err = drainErr
+	}
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+func newLog(format string, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+func (h *healthcheck) Run() error {
+	const patience = 2 * time.Second
+	conn, err := net.DialTimeout("tcp", h.Address, patience)
+	if err != nil {
+		return fmt.Errorf("no server at %s: %w", h.Address, err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	prompt := make([]byte, len(protocol.Prompt))
+	for n := 0; n < len(prompt); {
+		m, err := conn.Read(prompt[n:])
+		if err != nil {
+			return fmt.Errorf("%s accepts connections but does not ask for a role: %w", h.Address, err)
+		}
+		n += m
+	}
+	if string(prompt) != protocol.Prompt {
+		return fmt.Errorf("%s is something else: it says %q", h.Address, prompt)
+	}
+	return nil
+}
+
+// size is a number of bytes, for flags.
+type size int
+
+func (s *size) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n < journal.MinHistory || n > 1<<40 {
+		return fmt.Errorf("bad size %q, expected 1MiB or more, such as 64MiB", text)
+	}
+	*s = size(n)
+	return nil
+}
