@@ -1,0 +1,288 @@
+package history
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Format is how a subscriber asked for its messages (P13).
+type Format string
+
+// The formats of P13, by the names that they have on a role line.
+const (
+	Plain   Format = "plain"
+	Stamped Format = "stamped"
+	TSV     Format = "tsv"
+	JSON    Format = "json"
+)
+
+// maxLine bounds a line of a transcript, in bytes: a message of 65,536 bytes (P6), escaped as JSON, with room to spare.
+const maxLine = 1 << 20
+
+// Transcript is what one subscriber wrote down. Times are checked for their form and not kept.
+type Transcript struct {
+	Messages []Message // messages and gaps, in order of arrival
+	Events   []Event   // tsv and json only (P13)
+}
+
+// Event is a publisher or subscriber that joined or left, in its place in the order.
+type Event struct {
+	Kind  string // "joined" or "left"
+	Role  string // "PUBLISHER" or "SUBSCRIBER"
+	Name  string
+	Topic string // a publisher's topic or a subscriber's filter; empty: none
+	Lines int    // of "left": how many lines it published, or were delivered to it
+	After int    // how many entries of Messages came before it
+}
+
+// Read reads a transcript to its end. An error names the line, counted from 1, and what was expected there; what was
+// read before it is returned with it. A last line with no line feed is [io.ErrUnexpectedEOF], which is what a killed
+// subscriber leaves behind: the caller decides whether that is a fault. The line feed and one carriage return before it
+// are not part of a line.
+func Read(r io.Reader, format Format) (Transcript, error) {
+	var t Transcript
+	parse, ok := map[Format]func(*Transcript, string) error{
+		Plain:   (*Transcript).plain,
+		Stamped: (*Transcript).stamped,
+		TSV:     (*Transcript).tsv,
+		JSON:    (*Transcript).json,
+	}[format]
+	if !ok {
+		return t, fmt.Errorf("format %q: expected plain, stamped, tsv or json", format)
+	}
+	lines := bufio.NewReaderSize(r, 64<<10)
+	for n := 1; ; n++ {
+		line, err := readLine(lines)
+		if err == io.EOF {
+			return t, nil
+		}
+		if err == nil {
+			err = parse(&t, line)
+		}
+		if err != nil {
+			return t, fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+}
+
+func readLine(r *bufio.Reader) (string, error) {
+	var long []byte
+	for {
+		block, err := r.ReadSlice('\n')
+		switch {
+		case len(long)+len(block) > maxLine:
+			return "", fmt.Errorf("more than %d bytes without a line feed", maxLine)
+		case errors.Is(err, bufio.ErrBufferFull):
+			long = append(long, block...)
+			continue
+		case err == io.EOF && len(long)+len(block) > 0:
+			return "", fmt.Errorf("ends without a line feed: %w", io.ErrUnexpectedEOF)
+		case err != nil:
+			return "", err
+		}
+		line := string(append(long, block[:len(block)-1]...))
+		return strings.TrimSuffix(line, "\r"), nil
+	}
+}
+
+// plain reads a line of P8, or a gap.
+func (t *Transcript) plain(line string) error {
+	const expected = "expected [FROM NAME] : LINE, [FROM NAME #TOPIC] : LINE or [GAP n]"
+	if n, ok := strings.CutPrefix(line, "[GAP "); ok {
+		n, ok = strings.CutSuffix(n, "]")
+		if !ok {
+			return malformed(line, expected)
+		}
+		return t.gap(n)
+	}
+	rest, ok := strings.CutPrefix(line, "[FROM ")
+	if !ok {
+		return malformed(line, expected)
+	}
+	return t.from(rest, line, expected)
+}
+
+// stamped reads a line of plain with the time in it.
+func (t *Transcript) stamped(line string) error {
+	const expected = "expected [TIME FROM NAME] : LINE, [TIME FROM NAME #TOPIC] : LINE or [GAP n]"
+	if strings.HasPrefix(line, "[GAP ") {
+		return t.plain(line)
+	}
+	rest, ok := strings.CutPrefix(line, "[")
+	stamp, rest, ok2 := strings.Cut(rest, " FROM ")
+	if !ok || !ok2 {
+		return malformed(line, expected)
+	}
+	if err := checkTime(stamp); err != nil {
+		return err
+	}
+	return t.from(rest, line, expected)
+}
+
+// from reads NAME] : LINE and NAME #TOPIC] : LINE. Neither a name nor a topic holds a space, so the first one that ends
+// in a bracket ends them both, whatever the line holds, and whatever brackets an IPv6 address holds.
+func (t *Transcript) from(rest, line, expected string) error {
+	name, rest, ok := strings.Cut(rest, " ")
+	topic, hasTopic := "", false
+	if ok && !strings.HasSuffix(name, "]") {
+		topic, rest, ok = strings.Cut(rest, " ")
+		topic, hasTopic = strings.CutPrefix(topic, "#")
+		topic, ok = cutSuffixIf(ok && hasTopic, topic, "]")
+	} else {
+		name, ok = cutSuffixIf(ok, name, "]")
+	}
+	text, colon := strings.CutPrefix(rest, ": ")
+	if !ok || !colon || name == "" || hasTopic && topic == "" {
+		return malformed(line, expected)
+	}
+	t.Messages = append(t.Messages, Message{From: name, Topic: topic, Line: text})
+	return nil
+}
+
+func cutSuffixIf(ok bool, s, suffix string) (string, bool) {
+	s, found := strings.CutSuffix(s, suffix)
+	return s, ok && found
+}
+
+// tsv reads POSITION, TIME, NAME, TOPIC and LINE, which may hold tabs itself, or an event.
+func (t *Transcript) tsv(line string) error {
+	if strings.HasPrefix(line, "#") {
+		return t.tsvEvent(line)
+	}
+	fields := strings.SplitN(line, "\t", 5)
+	if len(fields) != 5 || fields[2] == "" {
+		return malformed(line, "expected POSITION, TIME, NAME, TOPIC and LINE with tabs between, or an event")
+	}
+	pos, err := strconv.ParseUint(fields[0], 10, 64)
+	if err != nil || pos == 0 {
+		return malformed(fields[0], "expected a position, from 1")
+	}
+	if err := checkTime(fields[1]); err != nil {
+		return err
+	}
+	t.Messages = append(t.Messages, Message{Pos: pos, From: fields[2], Topic: fields[3], Line: fields[4]})
+	return nil
+}
+
+func (t *Transcript) tsvEvent(line string) error {
+	fields := strings.Split(line, "\t")
+	switch {
+	case fields[0] == "#gap" && len(fields) == 2:
+		return t.gap(fields[1])
+	case fields[0] == "#joined" && len(fields) == 5:
+		return t.event(Event{Kind: "joined", Role: fields[2], Name: fields[3], Topic: fields[4]}, fields[1])
+	case fields[0] == "#left" && len(fields) == 6:
+		n, err := strconv.Atoi(fields[5])
+		if err != nil || n < 0 {
+			return malformed(fields[5], "expected a number of lines")
+		}
+		return t.event(Event{Kind: "left", Role: fields[2], Name: fields[3], Topic: fields[4], Lines: n}, fields[1])
+	}
+	return malformed(line, "expected #joined TIME ROLE NAME TOPIC, #left TIME ROLE NAME TOPIC LINES or #gap N with tabs between")
+}
+
+// json reads an object: a message, or an event.
+func (t *Transcript) json(line string) error {
+	const expected = "expected an object with pos, time, from, topic and line, or with event"
+	var o struct {
+		Pos                           uint64
+		Time, From, Topic, Role, Name string
+		Line                          *string
+		Event                         string
+		Lines                         int
+		Missing                       int
+	}
+	if !utf8.ValidString(line) {
+		return malformed(line, "expected UTF-8")
+	}
+	if err := json.Unmarshal([]byte(line), &o); err != nil {
+		return fmt.Errorf("%w: %s", malformed(line, expected), err)
+	}
+	switch {
+	case o.Event == "gap":
+		return t.gap(strconv.Itoa(o.Missing))
+	case o.Event == "joined", o.Event == "left" && o.Lines >= 0:
+		return t.event(Event{Kind: o.Event, Role: o.Role, Name: o.Name, Topic: o.Topic, Lines: o.Lines}, o.Time)
+	case o.Event != "":
+		return malformed(line, "expected the event joined, left (with lines) or gap (with missing)")
+	case o.Pos == 0 || o.From == "" || o.Line == nil:
+		return malformed(line, expected)
+	}
+	if err := checkTime(o.Time); err != nil {
+		return err
+	}
+	t.Messages = append(t.Messages, Message{Pos: o.Pos, From: o.From, Topic: o.Topic, Line: *o.Line})
+	return nil
+}
+
+func (t *Transcript) gap(n string) error {
+	missing, err := strconv.Atoi(n)
+	if err != nil || missing <= 0 {
+		return malformed(n, "expected how many messages are missing, from 1")
+	}
+	t.Messages = append(t.Messages, Message{Gap: missing})
+	return nil
+}
+
+func (t *Transcript) event(e Event, stamp string) error {
+	if e.Role != "PUBLISHER" && e.Role != "SUBSCRIBER" {
+		return malformed(e.Role, "expected the role PUBLISHER or SUBSCRIBER")
+	}
+	if e.Name == "" {
+		return errors.New("an event without a name")
+	}
+	if err := checkTime(stamp); err != nil {
+		return err
+	}
+	e.After = len(t.Messages)
+	t.Events = append(t.Events, e)
+	return nil
+}
+
+func checkTime(stamp string) error {
+	const layout = "2006-01-02T15:04:05.000000Z"
+	if _, err := time.Parse(layout, stamp); err != nil {
+		return malformed(stamp, "expected a time like 2026-11-22T10:15:04.123456Z")
+	}
+	return nil
+}
+
+func malformed(got, expected string) error { return fmt.Errorf("%s, got %s", expected, quote(got)) }
+
+// Digest is the SHA-256 in hexadecimal digits of the received messages as a plain subscriber gets them (P8): what
+// sha256sum says of a plain transcript. A line that ends in a carriage return has one more before its line feed.
+func Digest(received []Message) string {
+	sum := sha256.New()
+	var buf []byte
+	for _, m := range received {
+		buf = appendPlain(buf[:0], m)
+		sum.Write(buf)
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}
+
+func appendPlain(b []byte, m Message) []byte {
+	if m.Gap > 0 {
+		b = append(b, "[GAP "...)
+		b = strconv.AppendInt(b, int64(m.Gap), 10)
+		return append(b, "]\n"...)
+	}
+	b = append(append(b, "[FROM "...), m.From...)
+	if m.Topic != "" {
+		b = append(append(b, " #"...), m.Topic...)
+	}
+	b = append(append(b, "] : "...), m.Line...)
+	if strings.HasSuffix(m.Line, "\r") {
+		b = append(b, '\r')
+	}
+	return append(b, '\n')
+}
