@@ -1,0 +1,366 @@
+package topology
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/shirou/gopsutil/v4/process"
+	"github.com/testcontainers/testcontainers-go"
+	tclog "github.com/testcontainers/testcontainers-go/log"
+	"github.com/testcontainers/testcontainers-go/wait"
+	"golang.org/x/sync/errgroup"
+)
+
+// Labels of everything the lab makes on an engine.
+const (
+	labLabel  = "pubsublab.lab"  // which lab it belongs to
+	hostLabel = "pubsublab.host" // the machine the lab runs on
+	pidLabel  = "pubsublab.pid"  // the process of the lab
+)
+
+// transcripts is where a subscriber's container sees the node's folder.
+const transcripts = "/transcripts"
+
+// removeTimeout bounds the removal of what a lab made.
+const removeTimeout = 30 * time.Second
+
+// docker runs nodes as containers.
+type docker struct {
+	api   *testcontainers.DockerClient
+	built map[string]bool // by image name; guarded by Engine.building
+}
+
+// dialDocker finds a Docker engine that answers within a few seconds and can run Linux containers.
+func dialDocker(ctx context.Context) (*docker, string, error) {
+	// Testcontainers' reaper is one more image to pull and wants the engine's socket. The lab removes what it made by
+	// label, and what a killed lab left behind at the next start, so it only runs where someone asks for it.
+	if os.Getenv("TESTCONTAINERS_RYUK_DISABLED") == "" {
+		if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
+			return nil, "", err
+		}
+	}
+	// Its log would come between the lines of the demo.
+	tclog.SetDefault(tclog.NewNoopLogger())
+
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	api, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	d := &docker{api: api, built: map[string]bool{}}
+	version, err := api.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err == nil && version.Os != "linux" {
+		err = fmt.Errorf("the engine runs %s containers, not linux ones", version.Os)
+	}
+	if err != nil {
+		return nil, "", errors.Join(err, d.close())
+	}
+	return d, version.Version, nil
+}
+
+func (d *docker) close() error { return d.api.Close() }
+
+// site is what the containers of one lab share.
+type site struct {
+	docker   *docker
+	lab      *Lab
+	labels   map[string]string
+	networks map[string]string // name on the engine by name in the file
+}
+
+func (d *docker) open(ctx context.Context, l *Lab) (ground, error) {
+	d.removeOrphans(ctx)
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, err
+	}
+	s := &site{docker: d, lab: l, networks: map[string]string{}, labels: map[string]string{
+		labLabel: l.id, hostLabel: host, pidLabel: strconv.Itoa(os.Getpid()),
+	}}
+	for key, n := range l.topo.networks {
+		name := "pubsublab-" + l.id + "-" + key
+		_, err := d.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: n.Driver, Internal: n.Internal, Labels: s.labels})
+		if err != nil {
+			return s, fmt.Errorf("the network %s cannot be made: %w", key, err)
+		}
+		s.networks[key] = name
+	}
+	return s, nil
+}
+
+func (s *site) start(ctx context.Context, n *Node) (unit, error) {
+	request, err := s.request(n)
+	if err != nil {
+		return nil, err
+	}
+	created, err := testcontainers.GenericContainer(ctx, testcontainers.GenericContainerRequest{
+		ContainerRequest: request,
+		Logger:           tclog.NewNoopLogger(),
+	})
+	if err != nil {
+		return nil, err // a container made half-way has the lab's label, by which it is removed
+	}
+	c := &containerUnit{api: s.docker.api, ctr: created, node: n}
+	// Before the start, so that neither the first line nor an early end is missed.
+	output, err := s.docker.api.ContainerAttach(s.lab.life, created.GetContainerID(),
+		client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return c, err
+	}
+	ended := s.docker.api.ContainerWait(s.lab.life, created.GetContainerID(),
+		client.ContainerWaitOptions{Condition: container.WaitConditionNextExit})
+	go c.follow(s.lab.life, output, ended)
+	if err := created.Start(ctx); err != nil {
+		return c, err
+	}
+	return c, c.findAddress(ctx)
+}
+
+// request says to Testcontainers what the compose file says about the node.
+func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
+	spec, service := n.Spec, n.Spec.service
+	dir, err := s.lab.folder(spec.Name)
+	if err != nil {
+		return testcontainers.ContainerRequest{}, err
+	}
+	mounts, err := spec.mounts(dir)
+	if err != nil {
+		return testcontainers.ContainerRequest{}, err
+	}
+	env := maps.Clone(spec.Env)
+	if spec.Role == Subscriber {
+		env["PUBSUB_OUTPUT"] = transcripts + "/" + transcriptName
+		mounts = append(mounts, types.ServiceVolumeConfig{Source: dir, Target: transcripts})
+	}
+	request := testcontainers.ContainerRequest{
+		Image:          service.Image,
+		Name:           "pubsublab-" + s.lab.id + "-" + spec.Name,
+		Cmd:            spec.Args,
+		Env:            env,
+		Labels:         maps.Clone(s.labels),
+		NetworkAliases: map[string][]string{},
+		ConfigModifier: func(c *container.Config) {
+			grace := int(n.grace().Seconds())
+			c.StopTimeout = &grace
+			c.Healthcheck = healthConfig(service.HealthCheck)
+		},
+	}
+	maps.Copy(request.Labels, service.Labels)
+	for key, settings := range service.Networks {
+		name := s.networks[key]
+		request.Networks = append(request.Networks, name)
+		request.NetworkAliases[name] = []string{spec.Name}
+		if settings != nil {
+			request.NetworkAliases[name] = append(request.NetworkAliases[name], settings.Aliases...)
+		}
+	}
+	bindings := network.PortMap{}
+	if port, ok := spec.port(); ok {
+		binding := network.PortBinding{}
+		if binding.HostIP, err = netip.ParseAddr(port.HostIP); err != nil && port.HostIP != "" {
+			return request, err
+		}
+		if s.lab.opts.FilePorts {
+			binding.HostPort = port.Published
+		}
+		key := fmt.Sprintf("%d/tcp", port.Target)
+		request.ExposedPorts = []string{key}
+		bindings[network.MustParsePort(key)] = []network.PortBinding{binding}
+	}
+	request.HostConfigModifier = func(h *container.HostConfig) {
+		h.PortBindings = bindings
+		hostConfig(h, service, mounts)
+	}
+	return request, nil
+}
+
+// hostConfig carries the limits, mounts and log options of a service over.
+func hostConfig(h *container.HostConfig, service types.ServiceConfig, mounts []types.ServiceVolumeConfig) {
+	h.ReadonlyRootfs = service.ReadOnly
+	h.CapDrop = service.CapDrop
+	h.SecurityOpt = service.SecurityOpt
+	h.Memory = int64(service.MemLimit)
+	if service.PidsLimit != 0 {
+		h.PidsLimit = &service.PidsLimit
+	}
+	if l := service.Logging; l != nil {
+		h.LogConfig = container.LogConfig{Type: l.Driver, Config: l.Options}
+	}
+	for _, m := range mounts {
+		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: filepath.Clean(m.Source), Target: m.Target, ReadOnly: m.ReadOnly})
+	}
+}
+
+func healthConfig(h *types.HealthCheckConfig) *container.HealthConfig {
+	if h == nil {
+		return nil
+	}
+	if h.Disable {
+		return &container.HealthConfig{Test: []string{"NONE"}}
+	}
+	config := &container.HealthConfig{Test: h.Test}
+	for _, field := range []struct {
+		to   *time.Duration
+		from *types.Duration
+	}{{&config.Interval, h.Interval}, {&config.Timeout, h.Timeout}, {&config.StartPeriod, h.StartPeriod}} {
+		if field.from != nil {
+			*field.to = time.Duration(*field.from)
+		}
+	}
+	if h.Retries != nil {
+		config.Retries = int(*h.Retries)
+	}
+	return config
+}
+
+func (s *site) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, removeTimeout)
+	defer cancel()
+	return s.docker.remove(ctx, func(labels map[string]string) bool { return labels[labLabel] == s.lab.id })
+}
+
+// removeOrphans removes what labs of this machine left behind that were killed before they could do it themselves. It
+// is a courtesy: its errors are not the caller's.
+func (d *docker) removeOrphans(ctx context.Context) {
+	host, err := os.Hostname()
+	if err != nil {
+		return
+	}
+	_ = d.remove(ctx, func(labels map[string]string) bool {
+		pid, err := strconv.ParseInt(labels[pidLabel], 10, 32)
+		if err != nil || labels[hostLabel] != host {
+			return false
+		}
+		alive, err := process.PidExistsWithContext(ctx, int32(pid))
+		return err == nil && !alive
+	})
+}
+
+// remove removes the containers and networks of labs whose labels match, whatever they are doing.
+func (d *docker) remove(ctx context.Context, match func(labels map[string]string) bool) error {
+	filters := client.Filters{}.Add("label", labLabel)
+	containers, err := d.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
+	if err != nil {
+		return fmt.Errorf("what the lab made cannot be listed, remove it by its label %s: %w", labLabel, err)
+	}
+	var g errgroup.Group
+	for _, c := range containers.Items {
+		if match(c.Labels) {
+			g.Go(func() error {
+				_, err := d.api.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+				return ignoreGone(err)
+			})
+		}
+	}
+	err = g.Wait()
+	networks, listErr := d.api.NetworkList(ctx, client.NetworkListOptions{Filters: filters})
+	err = errors.Join(err, listErr)
+	for _, n := range networks.Items {
+		if match(n.Labels) {
+			_, removeErr := d.api.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
+			err = errors.Join(err, ignoreGone(removeErr))
+		}
+	}
+	return err
+}
+
+// ignoreGone drops the errors that say that something is removed or just being removed.
+func ignoreGone(err error) error {
+	if errdefs.IsNotFound(err) || errdefs.IsConflict(err) {
+		return nil
+	}
+	return err
+}
+
+// containerUnit is a node that is a container.
+type containerUnit struct {
+	api     *testcontainers.DockerClient
+	ctr     testcontainers.Container
+	node    *Node
+	address string
+}
+
+// follow delivers the container's output and its end.
+func (c *containerUnit) follow(life context.Context, output client.ContainerAttachResult, ended client.ContainerWaitResult) {
+	defer context.AfterFunc(life, output.Close)()
+	defer output.Close()
+	stdout := &lineWriter{line: func(text string) { c.node.emit(false, text) }}
+	stderr := &lineWriter{line: func(text string) { c.node.emit(true, text) }}
+	_, _ = stdcopy.StdCopy(stdout, stderr, output.Reader) // the end of the stream, however it comes, is the end
+	stdout.end()
+	stderr.end()
+	select {
+	case result := <-ended.Result:
+		c.node.finish(int(result.StatusCode), nil)
+	case err := <-ended.Error:
+		c.node.finish(0, err)
+	}
+}
+
+// findAddress asks the engine at which address of this machine the published port is.
+func (c *containerUnit) findAddress(ctx context.Context) error {
+	port, ok := c.node.Spec.port()
+	if !ok {
+		return nil
+	}
+	address, err := c.ctr.PortEndpoint(ctx, fmt.Sprintf("%d/tcp", port.Target), "")
+	if err != nil {
+		return err
+	}
+	// The library's host is a guess about where the engine is. The engine of this machine publishes where the file says.
+	if engine := c.api.DaemonHost(); port.HostIP != "" && (strings.HasPrefix(engine, "unix:") || strings.HasPrefix(engine, "npipe:")) {
+		if _, number, err := net.SplitHostPort(address); err == nil {
+			address = net.JoinHostPort(port.HostIP, number)
+		}
+	}
+	c.address = address
+	return nil
+}
+
+func (c *containerUnit) addr() string { return c.address }
+
+func (c *containerUnit) probe(ctx context.Context) error {
+	return wait.ForHealthCheck().WithStartupTimeout(c.node.Spec.probeTimeout()).WaitUntilReady(ctx, c.ctr)
+}
+
+func (c *containerUnit) stop(ctx context.Context) error {
+	if err := c.ctr.Stop(ctx, nil); err != nil && ctx.Err() == nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return c.kill(context.WithoutCancel(ctx))
+	}
+	return nil
+}
+
+func (c *containerUnit) kill(ctx context.Context) error {
+	_, err := c.api.ContainerKill(ctx, c.ctr.GetContainerID(), client.ContainerKillOptions{Signal: "KILL"})
+	return ignoreGone(err) // a conflict: it does not run any more
+}
+
+func (c *containerUnit) pause(ctx context.Context) error {
+	_, err := c.api.ContainerPause(ctx, c.ctr.GetContainerID(), client.ContainerPauseOptions{})
+	return err
+}
+
+func (c *containerUnit) unpause(ctx context.Context) error {
+	_, err := c.api.ContainerUnpause(ctx, c.ctr.GetContainerID(), client.ContainerUnpauseOptions{})
+	return err
+}

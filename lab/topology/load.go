@@ -1,0 +1,179 @@
+package topology
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/sirupsen/logrus"
+	"go.yaml.in/yaml/v4"
+)
+
+// Load reads a compose file as Compose does: interpolated from the environment and a .env file beside it, with its
+// defaults. A key that the lab does not honour is an error, never ignored: a demo that drops a limit in silence would
+// not be the demo.
+func Load(path string) (*Topology, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no %s: run the lab in the folder that holds the compose file, or name it with --file", path)
+	}
+	// The loader logs warnings (an unset variable) on its own; they are Compose's business and would come between the
+	// lines of the demo.
+	logrus.SetLevel(logrus.ErrorLevel)
+	options, err := cli.NewProjectOptions([]string{path}, cli.WithOsEnv, cli.WithDotEnv, cli.WithName("pubsublab"))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	project, err := options.LoadProject(context.Background())
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a compose file that the lab can read: %w", path, err)
+	}
+	t, err := fromProject(project)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	t.File = path
+	return t, nil
+}
+
+func fromProject(p *types.Project) (*Topology, error) {
+	t := &Topology{images: map[string]types.BuildConfig{}, networks: map[string]types.NetworkConfig{}}
+	if err := only("the file", *p, "name", "services", "networks"); err != nil {
+		return nil, err
+	}
+	for name, network := range p.Networks {
+		if err := only("network "+name, network, "name", "driver", "internal"); err != nil {
+			return nil, err
+		}
+		t.networks[name] = network
+	}
+	for _, name := range p.ServiceNames() {
+		service := p.Services[name]
+		if err := checkService(service); err != nil {
+			return nil, fmt.Errorf("service %s: %w", name, err)
+		}
+		if service.Build != nil {
+			t.images[service.Image] = *service.Build
+		}
+		spec := &Spec{Name: name, Role: Role(service.Labels[RoleLabel]), Args: service.Command, Env: map[string]string{}, service: service}
+		for key, value := range service.Environment {
+			if value != nil { // nil: named in the file, unset where the lab runs
+				spec.Env[key] = *value
+			}
+		}
+		t.Specs = append(t.Specs, spec)
+	}
+	for _, spec := range t.Specs {
+		if _, ok := t.images[spec.service.Image]; !ok {
+			return nil, fmt.Errorf("service %s: no service builds its image %q", spec.Name, spec.service.Image)
+		}
+	}
+	t.sort()
+	return t, nil
+}
+
+// checkService reports the first thing about a service that the lab would not honour.
+func checkService(s types.ServiceConfig) error {
+	err := only("it", s, "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image",
+		"labels", "logging", "mem_limit", "networks", "pids_limit", "ports", "read_only", "security_opt",
+		"stop_grace_period", "volumes")
+	if err != nil {
+		return err
+	}
+	if len(s.Entrypoint) > 0 {
+		return errors.New(`"entrypoint" is not supported: the program is the image's own`)
+	}
+	switch role := Role(s.Labels[RoleLabel]); role {
+	case Broker, Publisher, Subscriber:
+	default:
+		return fmt.Errorf("label %s is %q: expected broker, publisher or subscriber", RoleLabel, role)
+	}
+	if s.Image == "" {
+		return errors.New(`it has no "image", by which the lab names what it builds`)
+	}
+	if s.Build != nil {
+		if err := only(`"build"`, *s.Build, "context", "dockerfile", "args"); err != nil {
+			return err
+		}
+	}
+	if s.HealthCheck != nil {
+		if err := only(`"healthcheck"`, *s.HealthCheck, "test", "interval", "timeout", "retries", "start_period", "disable"); err != nil {
+			return err
+		}
+		if test := s.HealthCheck.Test; len(test) > 0 && test[0] == "CMD-SHELL" {
+			return errors.New("its health check wants a shell, which the images do not have: write test: [CMD, ...]")
+		}
+	}
+	for _, n := range s.Networks {
+		if n == nil {
+			continue
+		}
+		if err := only(`"networks"`, *n, "aliases"); err != nil {
+			return err
+		}
+	}
+	for _, v := range s.Volumes {
+		if v.Type != types.VolumeTypeBind {
+			return fmt.Errorf("the mount at %s is of type %q: only bind mounts are supported", v.Target, v.Type)
+		}
+	}
+	if len(s.Ports) > 1 || len(s.Ports) == 1 && s.Ports[0].Protocol != "tcp" {
+		return errors.New("it publishes more than one TCP port: only one is supported")
+	}
+	return nil
+}
+
+// only reports the keys of a part of the compose file that are set and not known. It compares the YAML form, so that a
+// key which the library learns tomorrow is noticed too.
+func only(what string, part any, known ...string) error {
+	raw, err := yaml.Marshal(part)
+	if err != nil {
+		return err
+	}
+	var set map[string]any
+	if err := yaml.Unmarshal(raw, &set); err != nil {
+		return err
+	}
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		empty, isMap := set[key].(map[string]any)
+		if set[key] == nil || isMap && len(empty) == 0 || strings.HasPrefix(key, "x-") || slices.Contains(known, key) {
+			continue
+		}
+		return fmt.Errorf("%s has %q, which the lab does not support (it knows %s)", what, key, strings.Join(known, ", "))
+	}
+	return nil
+}
+
+// sort orders the nodes so that each comes after those it depends on, and by name among equals. The loader has already
+// refused circles.
+func (t *Topology) sort() {
+	depth := map[string]int{}
+	var measure func(name string) int
+	measure = func(name string) int {
+		spec := t.Spec(name)
+		if spec == nil || depth[name] > 0 {
+			return depth[name]
+		}
+		deepest := 0
+		for dep := range spec.service.DependsOn {
+			deepest = max(deepest, measure(dep))
+		}
+		depth[name] = deepest + 1
+		return depth[name]
+	}
+	for _, spec := range t.Specs {
+		measure(spec.Name)
+	}
+	slices.SortStableFunc(t.Specs, func(a, b *Spec) int { return depth[a.Name] - depth[b.Name] })
+}

@@ -1,0 +1,221 @@
+// Package topology reads the topology of compose.yaml and runs it: its nodes are containers where a Docker engine
+// answers, and processes of this machine where none does. The demo and the end-to-end tests both run on it.
+//
+//	topo, err := topology.Load("compose.yaml")
+//	engine, err := topology.NewEngine(ctx, topology.Auto)
+//	defer engine.Close()
+//	lab, err := engine.Open(ctx, topo, topology.Options{})
+//	defer lab.Close(ctx)
+//	err = lab.Start(ctx)
+package topology
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// Role is what a node does, as the label pubsublab.role of its service says.
+type Role string
+
+// The roles there are.
+const (
+	Broker     Role = "broker"
+	Publisher  Role = "publisher"
+	Subscriber Role = "subscriber"
+)
+
+// RoleLabel is the label by which a service of the compose file states its [Role].
+const RoleLabel = "pubsublab.role"
+
+// A Topology is what a compose file describes. It may be changed freely until it is opened; it is not for concurrent use.
+type Topology struct {
+	// File is the absolute path of the compose file.
+	File string
+	// Specs are the nodes, each after those it depends on.
+	Specs []*Spec
+
+	images   map[string]types.BuildConfig   // by image name
+	networks map[string]types.NetworkConfig // by the file's own name
+}
+
+// A Spec describes one node before it runs: a service of the compose file. What has no field here (limits, mounts,
+// health check, ports and the like) is as the file says.
+type Spec struct {
+	// Name is the service's name and the node's host name on the network.
+	Name string
+	Role Role
+	// Args are the arguments of the program, in the words of the container. Prefer [Spec.SetFlag] to change one.
+	Args []string
+	// Env is added to the environment of the program.
+	Env map[string]string
+
+	service types.ServiceConfig
+	script  []byte // replaces the mounted script; nil for the file's own
+}
+
+// Spec returns the node of that name, or nil.
+func (t *Topology) Spec(name string) *Spec {
+	for _, s := range t.Specs {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
+// WithRole returns the nodes of that role, in the order of Specs.
+func (t *Topology) WithRole(role Role) []*Spec {
+	var found []*Spec
+	for _, s := range t.Specs {
+		if s.Role == role {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// Add appends nodes, usually clones. A name that is already taken shows when the node is started.
+func (t *Topology) Add(specs ...*Spec) { t.Specs = append(t.Specs, specs...) }
+
+// Remove takes nodes out by name; a name that is not there is passed over.
+func (t *Topology) Remove(names ...string) {
+	t.Specs = slices.DeleteFunc(t.Specs, func(s *Spec) bool { return slices.Contains(names, s.Name) })
+}
+
+// Clone copies the spec under a new name. A publisher keeps its --name flag: give the clone one of its own, or it takes
+// the first one's place on the broker.
+func (s *Spec) Clone(name string) *Spec {
+	c := *s
+	c.Name = name
+	c.Args, c.Env = slices.Clone(s.Args), maps.Clone(s.Env)
+	return &c
+}
+
+// Flag returns the value of --name=VALUE among the arguments, or else of its twin PUBSUB_NAME in Env, and whether there
+// is one. A bare --name is "true".
+func (s *Spec) Flag(name string) (string, bool) {
+	for _, arg := range s.Args {
+		if arg == "--"+name {
+			return "true", true
+		}
+		if value, ok := strings.CutPrefix(arg, "--"+name+"="); ok {
+			return value, true
+		}
+	}
+	value, ok := s.Env["PUBSUB_"+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))]
+	return value, ok
+}
+
+// SetFlag gives the flag --name that value, in place of the one it had.
+func (s *Spec) SetFlag(name, value string) {
+	s.UnsetFlag(name)
+	s.Args = slices.Insert(s.Args, 0, "--"+name+"="+value)
+}
+
+// UnsetFlag removes the flag --name from the arguments.
+func (s *Spec) UnsetFlag(name string) {
+	s.Args = slices.DeleteFunc(s.Args, func(arg string) bool {
+		return arg == "--"+name || strings.HasPrefix(arg, "--"+name+"=")
+	})
+}
+
+// SetScript gives a publisher other bytes to publish than the mounted file. It needs a --script flag whose value is the
+// target of a mount.
+func (s *Spec) SetScript(script []byte) { s.script = script }
+
+// Lines returns what a publisher will publish: the lines of its script as rules P1 and P7 read them, without line ends,
+// up to a line `terminate`; an unterminated rest counts as a line. A node without a script publishes nothing.
+func (s *Spec) Lines() ([]string, error) {
+	script := s.script
+	if script == nil {
+		mount, ok := s.scriptMount()
+		if !ok {
+			return nil, nil
+		}
+		var err error
+		if script, err = os.ReadFile(mount.Source); err != nil {
+			return nil, fmt.Errorf("the script of %s: %w", s.Name, err)
+		}
+	}
+	var lines []string
+	for line := range bytes.Lines(script) {
+		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
+		if strings.TrimSpace(text) == "terminate" {
+			break
+		}
+		lines = append(lines, text)
+	}
+	return lines, nil
+}
+
+// scriptMount is the mount whose target the --script flag names.
+func (s *Spec) scriptMount() (types.ServiceVolumeConfig, bool) {
+	path, _ := s.Flag("script")
+	for _, v := range s.service.Volumes {
+		if v.Target == path {
+			return v, true
+		}
+	}
+	return types.ServiceVolumeConfig{}, false
+}
+
+// mounts returns the mounts with the script replaced, where SetScript was used, by a file in dir.
+func (s *Spec) mounts(dir string) ([]types.ServiceVolumeConfig, error) {
+	mounts := slices.Clone(s.service.Volumes)
+	if s.script == nil {
+		return mounts, nil
+	}
+	own, ok := s.scriptMount()
+	if !ok {
+		return nil, fmt.Errorf("%s has a script of its own but no --script flag that names the target of a mount", s.Name)
+	}
+	path := filepath.Join(dir, "script.txt")
+	if err := os.WriteFile(path, s.script, 0o644); err != nil {
+		return nil, err
+	}
+	for i := range mounts {
+		if mounts[i].Target == own.Target {
+			mounts[i].Source = path
+		}
+	}
+	return mounts, nil
+}
+
+// port returns the published port of the service, and whether it has one.
+func (s *Spec) port() (types.ServicePortConfig, bool) {
+	if len(s.service.Ports) == 0 {
+		return types.ServicePortConfig{}, false
+	}
+	return s.service.Ports[0], true
+}
+
+// probed tells whether the service has a health check.
+func (s *Spec) probed() bool {
+	h := s.service.HealthCheck
+	return h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
+}
+
+// probeTimeout is how long the health check may fail until the node counts as unhealthy, by Docker's defaults where the
+// file has none.
+func (s *Spec) probeTimeout() time.Duration {
+	h := s.service.HealthCheck
+	interval, retries, start := 30*time.Second, 3, time.Duration(0)
+	if h.Interval != nil {
+		interval = time.Duration(*h.Interval)
+	}
+	if h.Retries != nil {
+		retries = int(*h.Retries)
+	}
+	if h.StartPeriod != nil {
+		start = time.Duration(*h.StartPeriod)
+	}
+	return start + interval*time.Duration(retries+1)
+}
