@@ -185,7 +185,10 @@ func (c *checker) resolve(m *merge, node int32) {
 		m.drop(witness)
 		return
 	case len(late) == 0: // the orders of publishers and of positions are against each other
-		c.outOfOrder(int32(slices.IndexFunc(m.holds, func(b bitset) bool { return b.has(node) })), node, none, none)
+		holder := slices.IndexFunc(m.holds[:len(c.views)], func(b bitset) bool { return b.has(node) })
+		if holder >= 0 { // or else this line is at fault already
+			c.outOfOrder(int32(holder), node, none, none)
+		}
 	case len(late) == 1 && witness != none && m.nearer(late[0], node, witness, m.at(late[0])):
 		m.drop(late[0])
 		return
