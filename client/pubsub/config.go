@@ -1,0 +1,104 @@
+package pubsub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"pubsublab/protocol"
+)
+
+const (
+	// DefaultGiveUp is how long a client tries to connect or to reconnect unless told otherwise.
+	DefaultGiveUp = 30 * time.Second
+	// DefaultWindow is how many bytes a Publisher keeps unacknowledged unless told otherwise.
+	DefaultWindow = 4 << 20
+)
+
+// ErrClosed is what a client's methods return after its Close.
+var ErrClosed = errors.New("the client is closed")
+
+// Config says how a Publisher or a Subscriber behaves. It is read once, when
+// the client is made. The zero value is a good one.
+type Config struct {
+	// Name is how the client is known to others (P5), 1 to 64 of
+	// A-Z a-z 0-9 . _ -; "" lets the server name it IP:PORT. Only a Publisher
+	// with a name can send again what a broken connection may have lost (P15):
+	// without one it ends with an *UndeliveredError when a connection breaks
+	// while lines are not acknowledged.
+	Name string
+
+	// Topic is what a Publisher's messages carry, or the filter of a
+	// Subscriber (P11); "" is no topic, and every message.
+	Topic string
+
+	// From is where a Subscriber begins (P12); zero is with new messages.
+	From protocol.From
+
+	// Window is how many bytes of lines a Publisher keeps until they are
+	// acknowledged, and so the most that Publish is ahead of the server; a
+	// longer single line is let through. 0 is DefaultWindow.
+	Window int
+
+	// Rejected is called for each line of a Publisher that the server rejects
+	// (P6). It must not block, nor call the Publisher. nil is none.
+	Rejected func(Rejected)
+
+	// GiveUp is how long the client tries to connect: at first, and again
+	// whenever the connection is lost. 0 is DefaultGiveUp; a negative one
+	// tries once.
+	GiveUp time.Duration
+
+	// Logger is told, at level Info and above, when the connection is lost and
+	// made again; nil is silence.
+	Logger *slog.Logger
+
+	// Dial makes the connection; nil is TCP with keep-alive probes that notice
+	// a vanished server within 30 s.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Rejected is a line that the server did not take (P6).
+type Rejected struct {
+	Line   uint64 // its number among all lines of the Publisher, counted from 1
+	Text   string // the line; "" where the server acknowledged it before it told why
+	Reason string // in the server's words
+}
+
+// UndeliveredError ends a Publisher that cannot go on while lines are not
+// acknowledged. Those of them that were sent may have been delivered; no line
+// that is not among them is lost.
+type UndeliveredError struct {
+	Lines []string // in the order of Publish
+	Err   error    // what went wrong
+}
+
+func (e *UndeliveredError) Error() string {
+	if len(e.Lines) == 1 {
+		return fmt.Sprintf("1 line not acknowledged: %v", e.Err)
+	}
+	return fmt.Sprintf("%d lines not acknowledged: %v", len(e.Lines), e.Err)
+}
+
+// Unwrap returns what went wrong.
+func (e *UndeliveredError) Unwrap() error { return e.Err }
+
+func (c Config) withDefaults() Config {
+	if c.Window <= 0 {
+		c.Window = DefaultWindow
+	}
+	if c.GiveUp == 0 {
+		c.GiveUp = DefaultGiveUp
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Dial == nil {
+		keepAlive := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+		c.Dial = (&net.Dialer{Timeout: handshakeTimeout, KeepAliveConfig: keepAlive}).DialContext
+	}
+	return c
+}

@@ -1,0 +1,191 @@
+package pubsub
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"pubsublab/protocol"
+)
+
+const (
+	handshakeTimeout = 10 * time.Second
+	// healthyAfter is how long a connection must have lasted to end an outage
+	// even if nothing was received on it.
+	healthyAfter = 10 * time.Second
+)
+
+// ErrNotAServer is what connecting ends with when that which answers does not
+// speak the protocol.
+var ErrNotAServer = errors.New("not a Pub/Sub Lab server")
+
+// session is one registered connection.
+type session struct {
+	net.Conn
+	reader  *bufio.Reader
+	welcome protocol.Welcome
+}
+
+// readLine returns the next line without its line end, valid until the next
+// call. After an error, what came of a line is kept, so that a read deadline
+// does no harm.
+func (s *session) readLine() ([]byte, error) {
+	for scanned := 0; ; {
+		data, _ := s.reader.Peek(s.reader.Buffered())
+		if i := bytes.IndexByte(data[scanned:], '\n'); i >= 0 {
+			s.reader.Discard(scanned + i + 1)
+			return protocol.TrimLine(data[:scanned+i+1]), nil
+		}
+		scanned = len(data)
+		if _, err := s.reader.Peek(scanned + 1); err == bufio.ErrBufferFull {
+			return nil, fmt.Errorf("%w: it sent a line of more than %d bytes", ErrNotAServer, scanned)
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// lineBuffered tells whether readLine would return without waiting.
+func (s *session) lineBuffered() bool {
+	data, _ := s.reader.Peek(s.reader.Buffered())
+	return bytes.IndexByte(data, '\n') >= 0
+}
+
+// connector makes sessions, one after the other. It is for one goroutine.
+type connector struct {
+	addr   string
+	cfg    Config
+	buffer int // of a session's reader, bytes
+
+	connected time.Time // when the last session began; zero before the first
+	outage    time.Time // since when there has been no healthy session; zero while there is one
+	backoff   backoff.ExponentialBackOff
+}
+
+func newConnector(addr string, cfg Config, buffer int) *connector {
+	return &connector{addr: addr, cfg: cfg, buffer: buffer, backoff: backoff.ExponentialBackOff{
+		InitialInterval: 100 * time.Millisecond, Multiplier: 2, MaxInterval: 3 * time.Second, RandomizationFactor: 0.5,
+	}}
+}
+
+// healthy ends an outage: the next one begins with all the patience again.
+func (c *connector) healthy() { c.outage = time.Time{} }
+
+// connect registers with a role line, trying until it succeeds, ctx ends,
+// trying again makes no sense, or the outage has lasted for GiveUp. lost is
+// why the last session is no more.
+func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost error) (*session, error) {
+	first := c.connected.IsZero()
+	message := "connection lost, trying again"
+	if first {
+		message = "no connection yet, trying again"
+	}
+	if time.Since(c.connected) > healthyAfter {
+		c.healthy()
+	}
+	var pause time.Duration
+	if c.outage.IsZero() {
+		c.outage = time.Now()
+		c.backoff.Reset()
+	} else {
+		pause = c.backoff.NextBackOff()
+	}
+	for err, told := lost, false; ; pause = c.backoff.NextBackOff() {
+		if err != nil {
+			if c.final(err) || c.cfg.GiveUp < 0 {
+				return nil, err
+			}
+			if tried := time.Since(c.outage); tried+pause > c.cfg.GiveUp {
+				return nil, fmt.Errorf("gave up after %v: %w", tried.Round(time.Millisecond), err)
+			}
+			if !told {
+				c.cfg.Logger.Warn(message, "for", c.cfg.GiveUp, "err", err)
+				told = true
+			}
+		}
+		if err := sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+		var s *session
+		if s, err = c.once(ctx, hello); err == nil {
+			if !first {
+				c.cfg.Logger.Info("connected again", "after", time.Since(c.outage).Round(time.Millisecond))
+			}
+			c.connected = time.Now()
+			return s, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// final tells whether there is no sense in trying again.
+func (c *connector) final(err error) bool {
+	var refusal *protocol.Refusal
+	if errors.As(err, &refusal) {
+		// What was accepted once may be refused now, because all places are
+		// taken for instance, and be accepted again.
+		return c.connected.IsZero() || refusal.Text == protocol.TakenOver
+	}
+	return errors.Is(err, ErrNotAServer)
+}
+
+func (c *connector) once(ctx context.Context, hello protocol.Hello) (*session, error) {
+	conn, err := c.cfg.Dial(ctx, "tcp", c.addr)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{Conn: conn, reader: bufio.NewReaderSize(conn, c.buffer)}
+	if err := s.register(ctx, hello); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// register does the handshake (P1, P2, P4).
+func (s *session) register(ctx context.Context, hello protocol.Hello) error {
+	s.SetDeadline(time.Now().Add(handshakeTimeout))
+	stop := context.AfterFunc(ctx, func() { s.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	if _, err := io.WriteString(s, hello.String()+"\n"); err != nil {
+		return fmt.Errorf("registering: %w", err)
+	}
+	line, err := s.readLine()
+	if err != nil {
+		return fmt.Errorf("registering: %w", err)
+	}
+	line = bytes.TrimPrefix(line, []byte(protocol.Prompt))
+	if s.welcome, err = protocol.ParseWelcome(string(line)); err != nil {
+		if refusal := (*protocol.Refusal)(nil); errors.As(err, &refusal) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrNotAServer, err)
+	}
+	if s.welcome.Role != hello.Role {
+		return fmt.Errorf("%w: asked to be a %s, registered as %s", ErrNotAServer, hello.Role, s.welcome.Role)
+	}
+	if !stop() {
+		return context.Cause(ctx)
+	}
+	return s.SetDeadline(time.Time{})
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
