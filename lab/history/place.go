@@ -154,12 +154,12 @@ func (c *checker) entries(v, other *view) []entry {
 func (c *checker) layOut(v, reference *view) bool {
 	whole, got := c.entries(reference, v), c.entries(v, v)
 	known := c.knownPositions()
-	byPosition, hasPositions := false, false
+	byPosition, last := false, uint64(0)
 	fits := func(start int) bool {
 		if start < 0 || start+len(got) > len(whole) {
 			return false
 		}
-		byPosition, hasPositions = false, false
+		byPosition, last = false, 0
 		for k, g := range got {
 			w := whole[start+k]
 			if g.symbol == gap {
@@ -168,14 +168,12 @@ func (c *checker) layOut(v, reference *view) bool {
 			if g.symbol != w.symbol {
 				return false
 			}
-			if pos := v.Received[g.i].Pos; pos != 0 {
-				hasPositions = true
-				if at := known[reference.at[w.i]]; at != 0 && at != pos {
-					return false
-				} else if at != 0 {
-					byPosition = true
-				}
+			pos, at := v.Received[g.i].Pos, known[reference.at[w.i]]
+			if pos != 0 && (pos <= last || at != 0 && at != pos) {
+				return false
 			}
+			byPosition = byPosition || pos != 0 && at != 0
+			last = max(last, pos)
 		}
 		return true
 	}
@@ -203,7 +201,7 @@ func (c *checker) layOut(v, reference *view) bool {
 	if n < 0 {
 		return false
 	}
-	if hasPositions && !byPosition && slices.ContainsFunc(starts[n+1:], fits) {
+	if last > 0 && !byPosition && slices.ContainsFunc(starts[n+1:], fits) {
 		for p := range c.pubs { // positions would tell, but nobody has any that could be compared
 			v.unclear[p] = v.matches[p]
 		}

@@ -238,7 +238,7 @@ func (t *Transcript) event(e Event, stamp string) error {
 		return malformed(e.Role, "expected the role PUBLISHER or SUBSCRIBER")
 	}
 	if e.Name == "" {
-		return errors.New("an event without a name")
+		return malformed(e.Name, "expected the name of who joined or left")
 	}
 	if err := checkTime(stamp); err != nil {
 		return err

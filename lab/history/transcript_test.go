@@ -1,0 +1,194 @@
+package history
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+const stamp = "2026-11-22T10:15:04.123456Z"
+
+func TestRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		format Format
+		text   string
+		want   Transcript
+	}{
+		"plain": {Plain, "[FROM ada] : hello\r\n[FROM [::1]:5000 #a.b] : ] : \n[GAP 3]\n[FROM 1.2.3.4:5 #t] : \n[FROM a] : cr\r\r\n[FROM b] : [GAP 1]\n",
+			Transcript{Messages: []Message{{From: "ada", Line: "hello"}, {From: "[::1]:5000", Topic: "a.b", Line: "] : "}, {Gap: 3},
+				{From: "1.2.3.4:5", Topic: "t"}, {From: "a", Line: "cr\r"}, {From: "b", Line: "[GAP 1]"}}}},
+		"plain line that looks like a topic": {Plain, "[FROM [::1]:5000] : #x] : y\n",
+			Transcript{Messages: []Message{{From: "[::1]:5000", Line: "#x] : y"}}}},
+		"stamped": {Stamped, "[" + stamp + " FROM ada #t] : a FROM b\n[GAP 1]\n[" + stamp + " FROM ada] : \n",
+			Transcript{Messages: []Message{{From: "ada", Topic: "t", Line: "a FROM b"}, {Gap: 1}, {From: "ada"}}}},
+		"tsv": {TSV, "#joined\t" + stamp + "\tPUBLISHER\tada\tt\n1\t" + stamp + "\tada\tt\ta\tb\n#gap\t2\n4\t" + stamp + "\tada\t\t\n" +
+			"#left\t" + stamp + "\tPUBLISHER\tada\tt\t4\n",
+			Transcript{
+				Messages: []Message{{Pos: 1, From: "ada", Topic: "t", Line: "a\tb"}, {Gap: 2}, {Pos: 4, From: "ada"}},
+				Events: []Event{{Kind: "joined", Role: "PUBLISHER", Name: "ada", Topic: "t"},
+					{Kind: "left", Role: "PUBLISHER", Name: "ada", Topic: "t", Lines: 4, After: 3}},
+			}},
+		"json": {JSON, `{"event":"joined","time":"` + stamp + `","role":"SUBSCRIBER","name":"s"}` + "\n" +
+			`{"pos":7,"time":"` + stamp + `","from":"ada","topic":"t","line":"\u00e4\r"}` + "\n" + `{"event":"gap","missing":2}` + "\n" +
+			`{"event":"left","time":"` + stamp + `","role":"SUBSCRIBER","name":"s","topic":">","lines":9}` + "\r\n",
+			Transcript{
+				Messages: []Message{{Pos: 7, From: "ada", Topic: "t", Line: "ä\r"}, {Gap: 2}},
+				Events: []Event{{Kind: "joined", Role: "SUBSCRIBER", Name: "s"},
+					{Kind: "left", Role: "SUBSCRIBER", Name: "s", Topic: ">", Lines: 9, After: 2}},
+			}},
+		"empty": {Plain, "", Transcript{}},
+		"long":  {Plain, "[FROM a] : " + strings.Repeat("x", 100_000) + "\n", Transcript{Messages: []Message{{From: "a", Line: strings.Repeat("x", 100_000)}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, r := range []io.Reader{strings.NewReader(test.text), iotest.OneByteReader(strings.NewReader(test.text))} {
+				got, err := Read(r, test.format)
+				require.NoError(t, err)
+				require.Equal(t, test.want, got)
+			}
+		})
+	}
+}
+
+func TestReadErrors(t *testing.T) {
+	const plain = "line 2: expected [FROM NAME] : LINE, [FROM NAME #TOPIC] : LINE or [GAP n], got "
+	for _, test := range []struct {
+		format     Format
+		line, want string
+	}{
+		{Plain, "hello", plain + `"hello"`},
+		{Plain, "", plain + `""`},
+		{Plain, "[FROM ada]: x", plain + `"[FROM ada]: x"`},
+		{Plain, "[FROM ] : x", plain + `"[FROM ] : x"`},
+		{Plain, "[FROM ada t] : x", plain + `"[FROM ada t] : x"`},
+		{Plain, "[FROM ada #] : x", plain + `"[FROM ada #] : x"`},
+		{Plain, "[GAP 0]", `line 2: expected how many messages are missing, from 1, got "0"`},
+		{Stamped, "[FROM ada] : x", `line 2: expected [TIME FROM NAME] : LINE, [TIME FROM NAME #TOPIC] : LINE or [GAP n], got "[FROM ada] : x"`},
+		{Stamped, "[now FROM ada] : x", `line 2: expected a time like 2026-11-22T10:15:04.123456Z, got "now"`},
+		{TSV, "1\t" + stamp + "\tada\tx", `line 2: expected POSITION, TIME, NAME, TOPIC and LINE with tabs between, or an event, got "1\t2026-11-22T10:15:04.123456Z\tada\tx"`},
+		{TSV, "0\t" + stamp + "\tada\t\tx", `line 2: expected a position, from 1, got "0"`},
+		{TSV, "1\t2026-11-22T10:15:04Z\tada\t\tx", `line 2: expected a time like 2026-11-22T10:15:04.123456Z, got "2026-11-22T10:15:04Z"`},
+		{TSV, "#what\t1", `line 2: expected #joined TIME ROLE NAME TOPIC, #left TIME ROLE NAME TOPIC LINES or #gap N with tabs between, got "#what\t1"`},
+		{TSV, "#left\t" + stamp + "\tPUBLISHER\tada\t\tmany", `line 2: expected a number of lines, got "many"`},
+		{TSV, "#joined\t" + stamp + "\tGUEST\tada\t", `line 2: expected the role PUBLISHER or SUBSCRIBER, got "GUEST"`},
+		{TSV, "#joined\t" + stamp + "\tPUBLISHER\t\t", `line 2: expected the name of who joined or left, got ""`},
+		{JSON, `{"pos":1}`, `line 2: expected an object with pos, time, from, topic and line, or with event, got "{\"pos\":1}"`},
+		{JSON, `{"event":"gap"}`, `line 2: expected how many messages are missing, from 1, got "0"`},
+		{JSON, `{"event":"what"}`, `line 2: expected the event joined, left (with lines) or gap (with missing), got "{\"event\":\"what\"}"`},
+		{JSON, "{\"line\":\"\xff\"}", `line 2: expected UTF-8, got "{\"line\":\"\xff\"}"`},
+	} {
+		good := map[Format]string{Plain: "[GAP 1]\n", Stamped: "[GAP 1]\n", TSV: "#gap\t1\n", JSON: `{"event":"gap","missing":1}` + "\n"}
+		want := strings.ReplaceAll(test.want, "\xff", `\xff`)
+		got, err := Read(strings.NewReader(good[test.format]+test.line+"\n"), test.format)
+		require.EqualError(t, err, want)
+		require.Equal(t, []Message{{Gap: 1}}, got.Messages, "what was read before the error")
+	}
+
+	_, err := Read(strings.NewReader("[1]\n"), JSON)
+	require.ErrorContains(t, err, "line 1: expected an object with pos")
+	_, err = Read(strings.NewReader(""), "xml")
+	require.EqualError(t, err, `format "xml": expected plain, stamped, tsv or json`)
+	_, err = Read(strings.NewReader(strings.Repeat("x", maxLine+1)), Plain)
+	require.EqualError(t, err, "line 1: more than 1048576 bytes without a line feed")
+
+	got, err := Read(strings.NewReader("[FROM a] : x\n[FROM a] : y"), Plain)
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.EqualError(t, err, "line 2: ends without a line feed: unexpected EOF")
+	require.Len(t, got.Messages, 1)
+
+	broken := fmt.Errorf("broken disk")
+	_, err = Read(io.MultiReader(strings.NewReader("[FROM a] : x"), iotest.ErrReader(broken)), Plain)
+	require.ErrorIs(t, err, broken)
+}
+
+func TestDigestIsThatOfThePlainTranscript(t *testing.T) {
+	const text = "[FROM ada] : hello\n[FROM bob #t.b] : \n[GAP 3]\n[FROM ada] : cr\r\r\n"
+	transcript, err := Read(strings.NewReader(text), Plain)
+	require.NoError(t, err)
+	sum := sha256.Sum256([]byte(text))
+	require.Equal(t, hex.EncodeToString(sum[:]), Digest(transcript.Messages))
+	require.Equal(t, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", Digest(nil))
+}
+
+// render writes a transcript as a server would.
+func render(transcript Transcript, format Format) string {
+	var b strings.Builder
+	events := transcript.Events
+	for i := 0; i <= len(transcript.Messages); i++ {
+		for ; len(events) > 0 && events[0].After == i; events = events[1:] {
+			b.WriteString(renderEvent(events[0], format))
+		}
+		if i == len(transcript.Messages) {
+			break
+		}
+		m := transcript.Messages[i]
+		plain := string(appendPlain(nil, m))
+		end := "\n"
+		if strings.HasSuffix(m.Line, "\r") {
+			end = "\r\n"
+		}
+		switch {
+		case m.Gap > 0 && format == TSV:
+			fmt.Fprintf(&b, "#gap\t%d\n", m.Gap)
+		case m.Gap > 0 && format == JSON:
+			fmt.Fprintf(&b, `{"event":"gap","missing":%d}`+"\n", m.Gap)
+		case m.Gap > 0 || format == Plain:
+			b.WriteString(plain)
+		case format == Stamped:
+			b.WriteString("[" + stamp + " " + plain[1:])
+		case format == TSV:
+			fmt.Fprintf(&b, "%d\t%s\t%s\t%s\t%s%s", m.Pos, stamp, m.From, m.Topic, m.Line, end)
+		case format == JSON:
+			line, _ := json.Marshal(map[string]any{"pos": m.Pos, "time": stamp, "from": m.From, "topic": m.Topic, "line": m.Line})
+			b.Write(append(line, '\n'))
+		}
+	}
+	return b.String()
+}
+
+func renderEvent(e Event, format Format) string {
+	if format == JSON {
+		line, _ := json.Marshal(map[string]any{"event": e.Kind, "time": stamp, "role": e.Role, "name": e.Name, "topic": e.Topic, "lines": e.Lines})
+		return string(line) + "\n"
+	}
+	text := "#" + e.Kind + "\t" + stamp + "\t" + e.Role + "\t" + e.Name + "\t" + e.Topic
+	if e.Kind == "left" {
+		text += fmt.Sprintf("\t%d", e.Lines)
+	}
+	return text + "\n"
+}
+
+// FuzzRead checks that what was read and is written again reads the same, however it is cut into blocks, and that the
+// digest is that of a plain transcript.
+func FuzzRead(f *testing.F) {
+	for _, format := range []Format{Plain, Stamped, TSV, JSON} {
+		f.Add(string(format), render(Transcript{Messages: []Message{
+			{Pos: 1, From: "ada", Line: "] : x\t"}, {Pos: 2, From: "[::1]:5000", Topic: "a.b", Line: "\r\r"}, {Gap: 7}, {Pos: 9, From: "b", Line: ""},
+		}}, format))
+	}
+	f.Add("tsv", "#joined\t"+stamp+"\tPUBLISHER\tada\tt\n#left\t"+stamp+"\tPUBLISHER\tada\tt\t4\n")
+	f.Add("json", `{"event":"left","time":"`+stamp+`","role":"SUBSCRIBER","name":"s","lines":9}`+"\n")
+	f.Fuzz(func(t *testing.T, format, text string) {
+		got, err := Read(strings.NewReader(text), Format(format))
+		slow, slowErr := Read(iotest.OneByteReader(strings.NewReader(text)), Format(format))
+		require.Equal(t, got, slow)
+		require.Equal(t, fmt.Sprint(err), fmt.Sprint(slowErr))
+		if Format(format) == JSON && !utf8.ValidString(text) {
+			require.Error(t, err)
+		}
+		again, err := Read(strings.NewReader(render(got, Format(format))), Format(format))
+		require.NoError(t, err)
+		require.Equal(t, got, again)
+		if Format(format) == Plain {
+			sum := sha256.Sum256([]byte(render(got, Plain)))
+			require.Equal(t, hex.EncodeToString(sum[:]), Digest(got.Messages))
+		}
+	})
+}
