@@ -1,0 +1,113 @@
+// Command lab brings the topology of compose.yaml up and proves that every line arrived.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"pubsublab/lab/topology"
+)
+
+type cli struct {
+	Up      up      `cmd:"" help:"Run the demo: one broker, two publishers, two subscribers, and the verdict at the end."`
+	GoImage goImage `cmd:"" help:"Print the name of a Go image for building with Compose, making one where no registry answers."`
+
+	Version kong.VersionFlag `help:"Print the version and exit."`
+}
+
+// exitInterrupted is the exit code after Ctrl+C, as shells have it.
+const exitInterrupted = 130
+
+func main() {
+	version := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version + " " + info.GoVersion
+	}
+	var c cli
+	parser := kong.Must(&c,
+		kong.Name("lab"),
+		kong.Description("Pub/Sub Lab: brings the topology of compose.yaml up, as containers or as processes.\n\n"+
+			"Exit codes: 0 everything arrived, 1 it did not or could not run, 2 wrong usage, 130 interrupted."),
+		kong.Vars{"version": "lab " + version}, kong.ShortUsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(code int) {
+			if code != 0 {
+				code = 2
+			}
+			os.Exit(code)
+		}),
+	)
+	command, err := parser.Parse(os.Args[1:])
+	parser.FatalIfErrorf(err)
+
+	run, force, stop := interrupts()
+	err = command.Run(&signals{run: run, force: force})
+	stop()
+	switch {
+	case err == nil:
+	case run.Err() != nil:
+		os.Exit(exitInterrupted)
+	default:
+		if !errors.Is(err, errVerdict) {
+			fmt.Fprintln(os.Stderr, "lab:", err)
+		}
+		os.Exit(1)
+	}
+}
+
+// signals are the two contexts that Ctrl+C ends.
+type signals struct {
+	run   context.Context // ends at the first: take everything down
+	force context.Context // ends at the second: at once
+}
+
+// interrupts turns the first signal into the end of run, the second into the end of force, and leaves the third to the
+// system.
+func interrupts() (run, force context.Context, stop func()) {
+	run, cancelRun := context.WithCancel(context.Background())
+	force, cancelForce := context.WithCancel(context.Background())
+	received := make(chan os.Signal, 2)
+	signal.Notify(received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// A reader of our output that goes away must not end us before we have tidied up.
+	signal.Ignore(syscall.SIGPIPE)
+	go func() {
+		<-received
+		fmt.Fprintln(os.Stderr, "\nTaking everything down. (Again to force it.)")
+		cancelRun()
+		<-received
+		signal.Stop(received)
+		cancelForce()
+	}()
+	return run, force, func() { signal.Stop(received) }
+}
+
+// goImage prints the name of an image that builds the topology's images.
+type goImage struct {
+	File string `short:"f" default:"compose.yaml" env:"PUBSUBLAB_FILE" placeholder:"FILE" help:"Compose file that describes the topology."`
+}
+
+func (g *goImage) Run(s *signals) error {
+	topo, err := topology.Load(g.File)
+	if err != nil {
+		return err
+	}
+	engine, err := topology.NewEngine(s.run, topology.Containers)
+	if err != nil {
+		return err
+	}
+	defer engine.Close()
+	show := newProgress(os.Stderr)
+	defer show.stop()
+	name, err := engine.GoImage(s.run, topo, show.step)
+	if err != nil {
+		return err
+	}
+	fmt.Println(name)
+	return nil
+}

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/fatih/color"
+
+	"pubsublab/lab/history"
+	"pubsublab/lab/topology"
+)
+
+// digits is how many digits of a digest are shown.
+const digits = 16
+
+// way is the order in which a line passes the nodes, and in which they are listed.
+var way = []topology.Role{topology.Publisher, topology.Broker, topology.Subscriber}
+
+// A verdict says what a finished demo has shown.
+type verdict struct {
+	report history.Report
+	rows   []string // one for each node, its cells separated by tabs
+	wrong  []string // what is wrong beside the report
+	guests int      // lines of publishers that are not of the topology
+}
+
+func (v *verdict) ok() bool { return v.report.OK() && len(v.wrong) == 0 }
+
+// judge compares scripts, transcripts and exit codes. All nodes must have ended.
+func judge(ctx context.Context, lab *topology.Lab) (*verdict, error) {
+	h, err := lab.History()
+	if err != nil {
+		return nil, err
+	}
+	v := &verdict{}
+	v.setGuestsAside(&h)
+	v.report = history.Check(h)
+	if len(h.Subscribers) == 0 {
+		v.wrong = append(v.wrong, "there was no subscriber")
+	}
+	digests := map[string][]string{} // by filter
+	for _, s := range h.Subscribers {
+		if digest := history.Digest(s.Received); !slices.Contains(digests[s.Filter], digest) {
+			digests[s.Filter] = append(digests[s.Filter], digest)
+		}
+	}
+	for _, different := range digests {
+		if len(different) > 1 {
+			v.wrong = append(v.wrong, "the digests of the subscribers differ")
+		}
+	}
+	nodes := lab.Nodes()
+	slices.SortStableFunc(nodes, func(a, b *topology.Node) int { return slices.Index(way, a.Spec.Role) - slices.Index(way, b.Spec.Role) })
+	for _, n := range nodes {
+		code, err := n.Wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if code != 0 {
+			v.wrong = append(v.wrong, fmt.Sprintf("%s ended with exit code %d", n.Spec.Name, code))
+		}
+		v.rows = append(v.rows, fmt.Sprintf("%s\t%s\texit code %d", n.Spec.Name, what(n.Spec, h, v.report), code))
+	}
+	return v, nil
+}
+
+// setGuestsAside takes the lines of publishers that joined from outside out of the history: nothing is known of what
+// they sent.
+func (v *verdict) setGuestsAside(h *history.History) {
+	known := map[string]bool{}
+	for _, p := range h.Publishers {
+		known[p.Name] = true
+	}
+	for i, s := range h.Subscribers {
+		own := slices.DeleteFunc(slices.Clone(s.Received), func(m history.Message) bool { return m.Gap == 0 && !known[m.From] })
+		v.guests = max(v.guests, len(s.Received)-len(own))
+		h.Subscribers[i].Received = own
+	}
+}
+
+// what tells in a few words what a node did.
+func what(s *topology.Spec, h history.History, r history.Report) string {
+	switch s.Role {
+	case topology.Publisher:
+		name, _ := s.Flag("name")
+		for _, p := range h.Publishers {
+			if p.Name == name {
+				return fmt.Sprintf("sent %d lines as %s\t", len(p.Sent), name)
+			}
+		}
+	case topology.Subscriber:
+		for i, sub := range h.Subscribers {
+			if sub.Name == s.Name {
+				return fmt.Sprintf("received %d of %d lines, %s\tSHA-256 %s…", r.Subscribers[i].Lines, r.Lines, s.Format(),
+					history.Digest(sub.Received)[:digits])
+			}
+		}
+	}
+	return "passed them on\t"
+}
+
+// print shows the verdict and what it rests on.
+func (v *verdict) print(out io.Writer, how string) {
+	headline := color.New(color.FgGreen, color.Bold).Sprint("✔ Every subscriber received every line, in one order.")
+	if !v.ok() {
+		headline = color.New(color.FgRed, color.Bold).Sprint("✘ Not everything is right.")
+	}
+	fmt.Fprintf(out, "\n%s\n\n", headline)
+	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	for _, row := range v.rows {
+		fmt.Fprintf(table, "  %s\n", row)
+	}
+	table.Flush()
+	fmt.Fprintln(out)
+	for _, text := range v.wrong {
+		fmt.Fprintf(out, "  ✘ %s\n", text)
+	}
+	if v.ok() {
+		fmt.Fprintln(out, "  Scripts compared with transcripts, line by line: nothing lost, doubled, reordered, altered")
+		fmt.Fprintln(out, "  or invented, the same order and the same digest for all, and every node ended well.")
+	} else {
+		fmt.Fprintf(out, "  %s\n", strings.ReplaceAll(escapeLines(v.report.String()), "\n", "\n  "))
+	}
+	if v.guests > 0 {
+		fmt.Fprintf(out, "  %d lines of others who joined in are not part of it.\n", v.guests)
+	}
+	fmt.Fprintf(out, "  (%s)\n", how)
+}
+
+// escapeLines is [escape] for a text of several lines.
+func escapeLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = escape(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
