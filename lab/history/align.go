@@ -54,28 +54,53 @@ func align(sent, got []int32, freeHead, freeTail bool) []int32 {
 	if at, ok := diff(sent, got, freeHead, freeTail); ok {
 		return at
 	}
+	head, tail := 0, 0 // what is equal at an end that is not free
+	for !freeHead && head < min(len(sent), len(got)) && sent[head] == got[head] {
+		head++
+	}
+	for !freeTail && head+tail < min(len(sent), len(got)) && sent[len(sent)-1-tail] == got[len(got)-1-tail] {
+		tail++
+	}
+	end := len(sent) - tail
+	at := make([]int32, 0, len(got))
+	for i := range head {
+		at = append(at, int32(i))
+	}
+	for _, j := range alignRoughly(sent[head:end], got[head:len(got)-tail]) {
+		if j != none {
+			j += int32(head)
+		}
+		at = append(at, j)
+	}
+	for i := range tail {
+		at = append(at, int32(end+i))
+	}
+	return at
+}
+
+// alignRoughly goes by the texts that were sent once, and between them takes the next equal one within reach.
+func alignRoughly(sent, got []int32) []int32 {
+	once, _ := sentOnce(sent, got)
 	at := longestGrowing(once)
+	limits := make([]int32, len(got)) // per received line: the next one with a place is that sent line
+	limit := int32(len(sent))
+	for i := len(got) - 1; i >= 0; i-- {
+		if at[i] != none {
+			limit = at[i]
+		}
+		limits[i] = limit
+	}
 	const lookahead = 64
 	next := int32(0) // the first sent line that is still free
-	for i, end := 0, 0; i < len(got); i++ {
+	for i := range got {
+		if at[i] == none {
+			window := sent[next:max(next, min(limits[i], next+lookahead))]
+			if k := slices.Index(window, got[i]); k >= 0 {
+				at[i] = next + int32(k)
+			}
+		}
 		if at[i] != none {
 			next = at[i] + 1
-			continue
-		}
-		limit := int32(len(sent)) // the next anchor
-		if end = max(end, i); end < len(got) {
-			for end < len(got) && at[end] == none {
-				end++
-			}
-			if end < len(got) {
-				limit = at[end]
-			}
-		}
-		for j := next; j < min(limit, next+lookahead); j++ {
-			if sent[j] == got[i] {
-				at[i], next = j, j+1
-				break
-			}
 		}
 	}
 	return at
@@ -173,8 +198,8 @@ func diffBackwards(sent, got []int32) ([]int32, bool) {
 	return at, ok
 }
 
-// diffFromSeed aligns what is free at both ends: each received text votes for the places it may have come from, and
-// from the place with the most votes it is aligned forwards and backwards.
+// diffFromSeed aligns what is free at both ends: each received text votes for the places it may have come from, the
+// rarer the more, and from the place with the most votes it is aligned forwards and backwards.
 func diffFromSeed(sent, got []int32) ([]int32, bool) {
 	const rare = 16
 	places := make(map[int32][]int32, len(sent))
@@ -191,7 +216,7 @@ func diffFromSeed(sent, got []int32) ([]int32, bool) {
 		}
 		for _, j := range places[g] {
 			shift := j - int32(i)
-			votes[shift]++
+			votes[shift] += rare / len(places[g])
 			if votes[shift] > votes[best] || votes[shift] == votes[best] && shift < best {
 				best = shift
 			}
