@@ -47,7 +47,7 @@ type Event struct {
 // Read reads a transcript to its end. An error names the line, counted from 1, and what was expected there; what was
 // read before it is returned with it. A last line with no line feed is [io.ErrUnexpectedEOF], which is what a killed
 // subscriber leaves behind: the caller decides whether that is a fault. The line feed and one carriage return before it
-// are not part of a line.
+// are not part of a line. A line over 1 MiB is an error. Any number of goroutines may call it, with a reader each.
 func Read(r io.Reader, format Format) (Transcript, error) {
 	var t Transcript
 	parse, ok := map[Format]func(*Transcript, string) error{
