@@ -4,8 +4,8 @@ import "fmt"
 
 // Check judges a history. It takes about linear time in what was sent and received where that is correct, and is
 // deterministic. Where a history is not correct it looks for an explanation with few faults; a fault that cannot be
-// proven, because texts repeat and nothing tells them apart, is not reported; with a subscriber in the history that
-// received everything, that does not happen. It panics where two publishers share a name: that history says nothing
+// proven, because texts repeat and nothing tells them apart, is not reported; without gaps and with a subscriber that
+// received everything that does not happen. It panics where two publishers share a name: that history says nothing
 // that could be checked. A history may hold 2^31 - 1 sent lines. Any number of goroutines may call it at once.
 func Check(h History) Report {
 	c := newChecker(h)
