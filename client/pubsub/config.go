@@ -77,10 +77,7 @@ type UndeliveredError struct {
 }
 
 func (e *UndeliveredError) Error() string {
-	if len(e.Lines) == 1 {
-		return fmt.Sprintf("1 line not acknowledged: %v", e.Err)
-	}
-	return fmt.Sprintf("%d lines not acknowledged: %v", len(e.Lines), e.Err)
+	return fmt.Sprintf("%s not acknowledged: %v", count(len(e.Lines), "line"), e.Err)
 }
 
 // Unwrap returns what went wrong.

@@ -22,6 +22,10 @@ const (
 	healthyAfter = 10 * time.Second
 )
 
+// firstPause is about how long to wait before trying again for the first
+// time. Tests shorten it.
+var firstPause = 100 * time.Millisecond
+
 // ErrNotAServer is what connecting ends with when that which answers does not
 // speak the protocol.
 var ErrNotAServer = errors.New("not a Pub/Sub Lab server")
@@ -33,29 +37,32 @@ type session struct {
 	welcome protocol.Welcome
 }
 
-// readLine returns the next line without its line end, valid until the next
-// call. After an error, what came of a line is kept, so that a read deadline
-// does no harm.
+// bufferedLine returns the next line without its line end, valid until the
+// next call, if all of it has come.
+func (s *session) bufferedLine() (line []byte, ok bool) {
+	data, _ := s.reader.Peek(s.reader.Buffered())
+	i := bytes.IndexByte(data, '\n')
+	if i < 0 {
+		return nil, false
+	}
+	s.reader.Discard(i + 1)
+	return protocol.TrimLine(data[:i+1]), true
+}
+
+// readLine waits for the next line. After an error, what came of a line is
+// kept, so that a read deadline does no harm.
 func (s *session) readLine() ([]byte, error) {
-	for scanned := 0; ; {
-		data, _ := s.reader.Peek(s.reader.Buffered())
-		if i := bytes.IndexByte(data[scanned:], '\n'); i >= 0 {
-			s.reader.Discard(scanned + i + 1)
-			return protocol.TrimLine(data[:scanned+i+1]), nil
+	for {
+		if line, ok := s.bufferedLine(); ok {
+			return line, nil
 		}
-		scanned = len(data)
-		if _, err := s.reader.Peek(scanned + 1); err == bufio.ErrBufferFull {
-			return nil, fmt.Errorf("%w: it sent a line of more than %d bytes", ErrNotAServer, scanned)
+		n := s.reader.Buffered()
+		if _, err := s.reader.Peek(n + 1); err == bufio.ErrBufferFull {
+			return nil, fmt.Errorf("%w: it sent a line of more than %d bytes", ErrNotAServer, n)
 		} else if err != nil {
 			return nil, err
 		}
 	}
-}
-
-// lineBuffered tells whether readLine would return without waiting.
-func (s *session) lineBuffered() bool {
-	data, _ := s.reader.Peek(s.reader.Buffered())
-	return bytes.IndexByte(data, '\n') >= 0
 }
 
 // connector makes sessions, one after the other. It is for one goroutine.
@@ -71,7 +78,7 @@ type connector struct {
 
 func newConnector(addr string, cfg Config, buffer int) *connector {
 	return &connector{addr: addr, cfg: cfg, buffer: buffer, backoff: backoff.ExponentialBackOff{
-		InitialInterval: 100 * time.Millisecond, Multiplier: 2, MaxInterval: 3 * time.Second, RandomizationFactor: 0.5,
+		InitialInterval: firstPause, Multiplier: 2, MaxInterval: 3 * time.Second, RandomizationFactor: 0.5,
 	}}
 }
 

@@ -16,7 +16,10 @@ import (
 	"pubsublab/protocol"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	firstPause = time.Millisecond
+	goleak.VerifyTestMain(m)
+}
 
 // fake is a server that does with each connection, in turn, what a script
 // says, and refuses those that come after the last.

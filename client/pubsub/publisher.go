@@ -104,10 +104,13 @@ func (p *Publisher) Publish(ctx context.Context, line string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closing || p.ended || !p.fitsLocked(line) {
-		if err := p.waitLocked(ctx, func() bool { return p.closing || p.fitsLocked(line) }); err != nil {
+		err := p.waitLocked(ctx, func() bool { return p.closing || p.ended || p.fitsLocked(line) })
+		switch {
+		case err != nil:
 			return err
-		}
-		if p.closing {
+		case p.ended:
+			return p.err
+		case p.closing:
 			return ErrClosed
 		}
 	}

@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -95,7 +96,11 @@ func (s *Subscriber) Welcome() protocol.Welcome { return s.current.Load().welcom
 
 // Buffered tells whether Next would return without waiting for the network,
 // so that a caller that collects its output knows when to flush it.
-func (s *Subscriber) Buffered() bool { return s.err == nil && s.session.lineBuffered() }
+func (s *Subscriber) Buffered() bool {
+	r := s.session.reader
+	data, _ := r.Peek(r.Buffered())
+	return s.err == nil && bytes.IndexByte(data, '\n') >= 0
+}
 
 // Next waits for the next message or event. When ctx ends first, it returns
 // the cause, and may be called again. Any other error is the Subscriber's end:

@@ -42,8 +42,8 @@ func eventItem(e protocol.Event) Item { return Item{Event: &e} }
 
 // readLine reads a line, and can be interrupted by ctx without harm.
 func (s *Subscriber) readLine(ctx context.Context) ([]byte, error) {
-	if s.session.lineBuffered() {
-		return s.session.readLine()
+	if line, ok := s.session.bufferedLine(); ok {
+		return line, nil
 	}
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {

@@ -1,0 +1,183 @@
+package pubsub
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/protocol"
+)
+
+// testLog returns a logger, and what it wrote without its times.
+func testLog() (*slog.Logger, *bytes.Buffer) {
+	var out bytes.Buffer
+	return slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey || a.Key == "after" {
+			return slog.Attr{}
+		}
+		return a
+	}})), &out
+}
+
+func TestDialTriesUntilGiveUpAndSaysSoOnce(t *testing.T) {
+	for giveUp, want := range map[time.Duration]struct {
+		within          time.Duration
+		atLeast, atMost int
+		log             string
+	}{
+		0:               {30 * time.Second, 10, 25, "level=WARN msg=\"no connection yet, trying again\" for=30s err=\"connection refused\"\n"},
+		2 * time.Second: {2 * time.Second, 4, 8, "level=WARN msg=\"no connection yet, trying again\" for=2s err=\"connection refused\"\n"},
+		-1:              {0, 1, 1, ""},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			tries := 0
+			log, out := testLog()
+			start := time.Now()
+			firstPause = 100 * time.Millisecond
+			_, err := DialPublisher(t.Context(), "nowhere:1", Config{GiveUp: giveUp, Logger: log,
+				Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
+					tries++
+					assert.Equal(t, "tcp nowhere:1", network+" "+addr)
+					return nil, syscall.ECONNREFUSED
+				}})
+			firstPause = time.Millisecond
+			assert.ErrorIs(t, err, syscall.ECONNREFUSED)
+			assert.LessOrEqual(t, time.Since(start), want.within, "give up %v", giveUp)
+			assert.GreaterOrEqual(t, tries, want.atLeast, "give up %v", giveUp)
+			assert.LessOrEqual(t, tries, want.atMost, "give up %v", giveUp)
+			assert.Equal(t, want.log, out.String())
+		})
+	}
+}
+
+func TestDialEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		why := errors.New("enough")
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Second, why)
+		defer cancel()
+		_, err := DialSubscriber(ctx, "nowhere:1", Config{Dial: func(context.Context, string, string) (net.Conn, error) {
+			return nil, syscall.ECONNREFUSED
+		}})
+		assert.ErrorIs(t, err, why)
+	})
+}
+
+func TestDialWaitsForASilentServerForABoundedTime(t *testing.T) {
+	silent := func(t *testing.T) Config {
+		return Config{GiveUp: -1, Dial: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			t.Cleanup(func() { server.Close() })
+			return client, nil
+		}}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		_, err := DialSubscriber(t.Context(), "silent:1", silent(t))
+		var timeout net.Error
+		require.ErrorAs(t, err, &timeout)
+		assert.True(t, timeout.Timeout())
+		assert.Equal(t, handshakeTimeout, time.Since(start))
+	})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := DialSubscriber(ctx, "silent:1", silent(t))
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+		assert.Equal(t, time.Second, time.Since(start))
+	})
+}
+
+func TestDialDoesNotAskTwice(t *testing.T) {
+	for name, c := range map[string]struct{ answer, want string }{
+		"a server that refuses":       {protocol.Prompt + "error: bad name\n" + protocol.Prompt, "the server refused: bad name"},
+		"a server that is full":       {"error: the server is full\n", "the server refused: the server is full"},
+		"another kind of server":      {"SSH-2.0-OpenSSH_9.6\r\n", `not a Pub/Sub Lab server: unexpected answer "SSH-2.0-OpenSSH_9.6", expected "registered as " and a role`},
+		"a server that is confused":   {protocol.Prompt + "registered as SUBSCRIBER name=a\n", "not a Pub/Sub Lab server: asked to be a PUBLISHER, registered as SUBSCRIBER"},
+		"a server that cannot number": {protocol.Prompt + "registered as PUBLISHER name=a next=x\n", `not a Pub/Sub Lab server: bad "next=x" in "registered as PUBLISHER name=a next=x", expected a number`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFake(t, func(p *peer) {
+				p.line()
+				p.send(c.answer)
+				p.line()
+			}, func(*peer) { t.Error("asked twice") })
+			_, err := DialPublisher(t.Context(), f.addr, Config{})
+			assert.EqualError(t, err, c.want)
+		})
+	}
+}
+
+func TestDialChecksTheConfiguration(t *testing.T) {
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		t.Error("it dialled")
+		return nil, errors.ErrUnsupported
+	}
+	for _, cfg := range []Config{{Name: "a b", Dial: dial}, {Topic: "a..b", Dial: dial}} {
+		_, err := DialPublisher(t.Context(), "", cfg)
+		assert.Error(t, err)
+		_, err = DialSubscriber(t.Context(), "", cfg)
+		assert.Error(t, err)
+	}
+	_, err := DialPublisher(t.Context(), "", Config{Topic: "sea.*", Dial: dial})
+	assert.ErrorContains(t, err, "wildcard")
+}
+
+func TestReconnectionIsTold(t *testing.T) {
+	log, out := testLog()
+	f := newFake(t, func(p *peer) {
+		p.accept(" next=7")
+	}, func(p *peer) {
+		p.send("gibber")
+	}, func(p *peer) {
+		p.accept(" next=3")
+	}, func(p *peer) {
+		p.accept(" next=1")
+		p.line()
+	})
+	s := dialSubscriber(t, f, Config{Logger: log})
+	item, err := s.Next(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, &protocol.Event{Kind: protocol.Gap}, item.Event)
+	s.Close()
+	assert.Equal(t, `level=WARN msg="connection lost, trying again" for=30s err=EOF
+level=INFO msg="connected again"
+level=WARN msg="the server has lost its history, reading its new one from the beginning" read_before=6
+level=INFO msg="connected again"
+`, out.String())
+}
+
+// A server that goes on accepting connections only to drop them must not be
+// tried for ever, nor without a pause.
+func TestAServerThatOnlyAcceptsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sessions := 0
+		s, err := DialSubscriber(t.Context(), "x:1", Config{Dial: func(context.Context, string, string) (net.Conn, error) {
+			sessions++
+			client, server := net.Pipe()
+			go func() {
+				buf := make([]byte, 100)
+				server.Read(buf)
+				server.Write([]byte(protocol.Prompt + "registered as SUBSCRIBER name=a next=1\n"))
+				server.Close()
+			}()
+			return client, nil
+		}})
+		require.NoError(t, err)
+		start := time.Now()
+		_, err = s.Next(t.Context())
+		assert.ErrorContains(t, err, "gave up after")
+		assert.InDelta(t, DefaultGiveUp, time.Since(start), float64(5*time.Second))
+		assert.Less(t, sessions, 40)
+		s.Close()
+	})
+}

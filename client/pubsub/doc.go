@@ -1,0 +1,26 @@
+// Package pubsub is the Go client of Pub/Sub Lab: a [Publisher] and a
+// [Subscriber] that outlive their connections.
+//
+// Both are made with the address of a server and a [Config], and from then on
+// reconnect by themselves, with growing pauses, until Config.GiveUp. Rules
+// such as P14 are those of docs/protocol.md.
+//
+// # What is promised
+//
+// A Publisher with a name delivers every line exactly once and in order (P9,
+// P15), as long as the server keeps its journal: lines are kept until they
+// are acknowledged, and after a broken connection it sends again from where
+// the server says. Flush and Close tell when all is acknowledged; what could
+// not be delivered comes back in an [UndeliveredError]. A Publisher without a
+// name cannot know what a broken connection has swallowed: it sends nothing
+// twice, and ends with an UndeliveredError instead.
+//
+// A Subscriber receives every message that its filter matches from its first
+// registration on, once and in order (P10), across connections: it goes on at
+// the position after the last one it has. What the server no longer has in
+// its history appears as a Gap event in its place (P12), and so does a server
+// that has lost all of it. A [Tally] checks all this, from the outside.
+//
+// Another client that takes a name over (P5) ends this one for good: coming
+// back would take the name away from the other one again.
+package pubsub
