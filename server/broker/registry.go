@@ -51,12 +51,14 @@ func (b *Broker) onlineLocked() (publishers, subscribers int) {
 	return len(b.names[protocol.Publisher]), len(b.names[protocol.Subscriber])
 }
 
-// unregister takes a registered session's name off the list.
-func (b *Broker) unregister(s *session) {
+// unregister takes a registered session's name off the list, and returns how
+// many are left.
+func (b *Broker) unregister(s *session) (publishers, subscribers int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.names[s.hello.Role], s.name)
-	if p, q := b.onlineLocked(); p+q == 0 && b.cfg.IdleAfter > 0 && !b.closing {
+	publishers, subscribers = b.onlineLocked()
+	if publishers+subscribers == 0 && b.cfg.IdleAfter > 0 && !b.closing {
 		b.idleTimer = time.AfterFunc(b.cfg.IdleAfter, func() {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -70,6 +72,7 @@ func (b *Broker) unregister(s *session) {
 			}
 		})
 	}
+	return publishers, subscribers
 }
 
 // forget takes a connection off the list of all.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,7 +19,7 @@ import (
 // Why a session ends, besides what its connection says.
 var (
 	errShutdown = errors.New("the server is shutting down")
-	errTakeover = errors.New("another connection took this name")
+	errTakeover = errors.New(protocol.TakenOver)
 	errStalled  = errors.New("took nothing for too long")
 )
 
@@ -110,7 +111,7 @@ func (s *session) run() {
 	if err == nil {
 		err = s.serve(rest, unframed)
 	} else if s.known {
-		s.b.log.Info("client left without a role", "addr", s.addr, "reason", err, "clients", s.b.clients()-1)
+		s.b.log.Info("client left without a role", "addr", s.addr, "reason", err)
 	} else {
 		s.b.log.Debug("connection closed without a word", "addr", s.addr)
 	}
@@ -133,10 +134,19 @@ func (s *session) serve(rest []byte, unframed bool) error {
 		return err
 	}
 	role, topic := s.hello.Role, s.hello.Topic+s.hello.Filter.String()
-	log := s.b.log.With("role", role, "name", s.name)
-	log.Info("client registered", "addr", s.addr, "topic", topic, "publishers", publishers, "subscribers", subscribers)
+	who := strings.ToLower(role.String())
+	log := s.b.log.With("addr", s.addr)
+	if s.hello.Name != "" {
+		log = log.With("name", s.name)
+	}
+	if topic != "" {
+		log = log.With("topic", topic)
+	}
+	log.Info(who+" added", "publishers", publishers, "subscribers", subscribers)
 	s.b.tell(&protocol.Event{Kind: protocol.Joined, Time: time.Now(), Role: role, Name: s.name, Topic: topic})
-	welcome := protocol.Welcome{Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers}
+	welcome := protocol.Welcome{
+		Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers, Journal: s.b.journal.ID(),
+	}
 
 	if role == protocol.Publisher {
 		err = s.publish(welcome, rest, unframed)
@@ -148,8 +158,8 @@ func (s *session) serve(rest []byte, unframed bool) error {
 	s.b.tell(&protocol.Event{
 		Kind: protocol.Left, Time: time.Now(), Role: role, Name: s.name, Topic: topic, Lines: s.lines, Reason: why,
 	})
-	s.b.unregister(s)
-	log.Info("client left", "addr", s.addr, "lines", s.lines, "reason", string(why), "clients", s.b.clients()-1)
+	publishers, subscribers = s.b.unregister(s)
+	log.Info(who+" left", "lines", s.lines, "reason", string(why), "publishers", publishers, "subscribers", subscribers)
 	return err
 }
 
@@ -267,15 +277,18 @@ type roleReader struct {
 func (r *roleReader) next() (line string, unframed bool, err error) {
 	deadline := time.Now().Add(r.s.b.cfg.RoleTimeout)
 	for {
-		if i := bytes.IndexByte(r.buf, '\n'); i >= 0 {
+		i := bytes.IndexByte(r.buf, '\n')
+		if i >= 0 {
 			line = string(protocol.TrimLine(r.buf[:i+1]))
 			r.buf = r.buf[:copy(r.buf, r.buf[i+1:])]
-			if len(line) <= protocol.MaxRoleLine {
-				return line, false, nil
-			}
+		} else {
+			line = string(bytes.TrimSuffix(r.buf, []byte{'\r'}))
 		}
-		if len(r.buf) > protocol.MaxRoleLine {
+		if len(line) > protocol.MaxRoleLine {
 			return "", false, &mistake{fmt.Sprintf("the role line is longer than %d bytes", protocol.MaxRoleLine)}
+		}
+		if i >= 0 {
+			return line, false, nil
 		}
 		until := deadline
 		word := string(bytes.TrimSpace(r.buf))

@@ -39,7 +39,7 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 		heard = <-sent // the writer was first
 	} else {
 		heard = s.cause(heard)
-		s.kick(heard)
+		s.kick(io.EOF)
 		s.conn.SetWriteDeadline(past)
 		<-sent
 	}
@@ -118,7 +118,11 @@ func logRun(log *slog.Logger, run []byte) {
 	for line := range bytes.Lines(run) {
 		m, e, err := protocol.ParseTSV(protocol.TrimLine(line))
 		if err == nil && e.Kind == 0 {
-			log.Info("published", "from", m.From, "topic", m.Topic, "line", m.Line)
+			attrs := []any{"from", m.From, "line", m.Line}
+			if m.Topic != "" {
+				attrs = append(attrs, "topic", m.Topic)
+			}
+			log.Info("published", attrs...)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (c *Cursor) poke() {
 
 func (c *Cursor) stop(err error) { c.stopped.CompareAndSwap(nil, &err) }
 
-// Interrupt makes Next return err, now and from then on. It may be called on
+// Interrupt makes Next return err, which is not nil, now and from then on. It may be called on
 // any goroutine, and more than once: the first error counts.
 func (c *Cursor) Interrupt(err error) {
 	c.set.mu.Lock()

@@ -19,6 +19,9 @@ import (
 // them at any time; that segment and all newer ones stay until the reader
 // moves on, and when there is no room for more, Append waits.
 type Journal interface {
+	// ID names this order: positions and runs mean nothing in another one.
+	ID() string
+
 	// Append adds an entry at the end of the order. Its Pos and Time are the
 	// journal's to set, and its Lines belong to the journal from then on. It
 	// waits while there is no room, until ctx ends; events do not wait. done is called exactly once

@@ -2,8 +2,10 @@ package journal
 
 import (
 	"context"
+	"crypto/rand"
 	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ const (
 // Memory is a Journal in this process's memory: the order is that of the
 // calls of Append, and an entry is acknowledged before Append returns.
 type Memory struct {
+	id      string
 	limit   int
 	watcher Watcher
 
@@ -41,6 +44,7 @@ type Memory struct {
 // MinHistory. The order begins at position 1.
 func NewMemory(limit int) *Memory {
 	return &Memory{
+		id:       strings.ToLower(rand.Text()[:16]),
 		limit:    max(limit, MinHistory),
 		segments: []*Segment{{Seq: 1, pos: 1}},
 		next:     1,
@@ -48,6 +52,8 @@ func NewMemory(limit int) *Memory {
 		room:     make(chan struct{}),
 	}
 }
+
+func (m *Memory) ID() string { return m.id }
 
 func (m *Memory) Watch(w Watcher) { m.watcher = w }
 

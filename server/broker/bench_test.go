@@ -1,0 +1,96 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/protocol"
+)
+
+// BenchmarkFanOut publishes b.N lines of 64 bytes from two publishers over
+// loopback and waits until every subscriber has received every one of them.
+// An op is one published line; delivered/s counts each line once for each
+// subscriber. The clients are in this process: their CPU time is in the
+// figures too.
+func BenchmarkFanOut(b *testing.B) {
+	for _, subscribers := range []int{1, 2, 20, 100} {
+		b.Run(fmt.Sprintf("2to%d", subscribers), func(b *testing.B) { benchmarkFanOut(b, 2, subscribers, 64) })
+	}
+}
+
+// BenchmarkPublish is BenchmarkFanOut with nobody to listen: what taking lines
+// in costs.
+func BenchmarkPublish(b *testing.B) {
+	for _, size := range []int{16, 64, 1024} {
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) { benchmarkFanOut(b, 1, 0, size) })
+	}
+}
+
+func benchmarkFanOut(b *testing.B, publishers, subscribers, size int) {
+	broker := New(Config{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	go broker.Serve(listener)
+	defer broker.Shutdown(context.Background())
+
+	line := append(bytes.Repeat([]byte{'x'}, size-1), '\n')
+	each := (b.N + publishers - 1) / publishers
+	var received sync.WaitGroup
+	for range subscribers {
+		conn := tcpJoin(b, listener, "SUBSCRIBER\n")
+		received.Go(func() {
+			defer conn.Close()
+			buf := make([]byte, 256<<10)
+			for left := each * publishers; left > 0; {
+				n, err := conn.Read(buf)
+				if err != nil {
+					b.Error("a subscriber was cut off:", err)
+					return
+				}
+				left -= bytes.Count(buf[:n], []byte{'\n'})
+			}
+		})
+	}
+	conns := make([]net.Conn, publishers)
+	for i := range conns {
+		conns[i] = tcpJoin(b, listener, fmt.Sprintf("PUBLISHER name=p%d\n", i))
+	}
+	block := bytes.Repeat(line, max(1, (64<<10)/len(line)))
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	b.ResetTimer()
+	start := time.Now()
+	var sent sync.WaitGroup
+	for _, conn := range conns {
+		sent.Go(func() {
+			defer conn.Close()
+			for left := each * len(line); left > 0; {
+				n := min(left, len(block))
+				conn.Write(block[:n])
+				left -= n
+			}
+			io.WriteString(conn, protocol.Terminate+"\n")
+			io.Copy(io.Discard, conn)
+		})
+	}
+	sent.Wait()
+	received.Wait()
+	elapsed := time.Since(start)
+	b.StopTimer()
+	runtime.ReadMemStats(&after)
+
+	lines := float64(each * publishers)
+	b.SetBytes(int64(len(line) * max(1, subscribers)))
+	b.ReportMetric(lines*float64(max(1, subscribers))/elapsed.Seconds(), "delivered/s")
+	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/lines, "mallocs/line")
+}
