@@ -37,16 +37,22 @@ const (
 // transcripts is where a subscriber's container sees the node's folder.
 const transcripts = "/transcripts"
 
+// dialTimeout is how long an engine may take to answer.
+const dialTimeout = 5 * time.Second
+
 // removeTimeout bounds the removal of what a lab made.
 const removeTimeout = 30 * time.Second
 
 // docker runs nodes as containers.
 type docker struct {
-	api   *testcontainers.DockerClient
-	built map[string]bool // by image name; guarded by Engine.building
+	api *testcontainers.DockerClient
+
+	// guarded by Engine.building
+	built    map[string]bool   // by image name
+	goImages map[string]string // what was found, by what was wanted
 }
 
-// dialDocker finds a Docker engine that answers within a few seconds and can run Linux containers.
+// dialDocker finds a Docker engine that answers within a few seconds and can run Linux containers, and says which.
 func dialDocker(ctx context.Context) (*docker, string, error) {
 	// Testcontainers' reaper is one more image to pull and wants the engine's socket. The lab removes what it made by
 	// label, and what a killed lab left behind at the next start, so it only runs where someone asks for it.
@@ -58,13 +64,13 @@ func dialDocker(ctx context.Context) (*docker, string, error) {
 	// Its log would come between the lines of the demo.
 	tclog.SetDefault(tclog.NewNoopLogger())
 
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	api, err := testcontainers.NewDockerClientWithOpts(ctx)
+	api, err := dial(ctx)
 	if err != nil {
-		return nil, "", err
+		return nil, "", oneLine(err)
 	}
-	d := &docker{api: api, built: map[string]bool{}}
+	d := &docker{api: api, built: map[string]bool{}, goImages: map[string]string{}}
 	version, err := api.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err == nil && version.Os != "linux" {
 		err = fmt.Errorf("the engine runs %s containers, not linux ones", version.Os)
@@ -72,7 +78,30 @@ func dialDocker(ctx context.Context) (*docker, string, error) {
 	if err != nil {
 		return nil, "", errors.Join(err, d.close())
 	}
-	return d, version.Version, nil
+	d.removeOrphans(ctx) // now, because they hold ports
+	return d, version.Version + " answers at " + api.DaemonHost(), nil
+}
+
+// dial finds the engine where Testcontainers looks for it. The library panics when the engine stops answering half-way.
+func dial(ctx context.Context) (api *testcontainers.DockerClient, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return testcontainers.NewDockerClientWithOpts(ctx)
+}
+
+// oneLine makes a sentence of the library's report of all the places where it looked for an engine.
+func oneLine(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("there is one, but it has not answered for %s", dialTimeout)
+	}
+	first, _, _ := strings.Cut(err.Error(), "\n")
+	if _, reason, ok := strings.Cut(first, "docker info: "); ok {
+		first = reason
+	}
+	return errors.New(strings.TrimSuffix(first, "."))
 }
 
 func (d *docker) close() error { return d.api.Close() }
@@ -86,7 +115,6 @@ type site struct {
 }
 
 func (d *docker) open(ctx context.Context, l *Lab) (ground, error) {
-	d.removeOrphans(ctx)
 	host, err := os.Hostname()
 	if err != nil {
 		return nil, err

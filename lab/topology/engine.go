@@ -107,11 +107,14 @@ func NewEngine(ctx context.Context, mode Mode) (*Engine, error) {
 	docker, version, err := dialDocker(ctx)
 	switch {
 	case err == nil:
-		return &Engine{mode: Containers, reason: "Docker Engine " + version + " answers", backend: docker}, nil
+		return &Engine{mode: Containers, reason: "Docker Engine " + version, backend: docker}, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
 	case mode == Containers:
-		return nil, fmt.Errorf("no Docker engine answers (%w): start one, or run the nodes as processes", err)
+		return nil, fmt.Errorf("no Docker engine can be used (%w): start one, or run the nodes as processes with %s=%s",
+			err, ModeVariable, Processes)
 	default:
-		return newProcessEngine(fmt.Sprintf("no Docker engine answers: %v", err))
+		return newProcessEngine(fmt.Sprintf("no Docker engine can be used (%v)", err))
 	}
 }
 

@@ -27,10 +27,29 @@ import (
 const inputsLabel = "pubsublab.inputs"
 
 // goImage returns an image on the engine that can build Go: the wanted one where it is there or can be pulled, or else
-// a stand-in made from the Go installation of this machine.
+// a stand-in made from the Go installation of this machine. A stand-in that is there already is preferred to asking the
+// registry, which may take a while not to answer.
 func (d *docker) goImage(ctx context.Context, wanted string, say Progress) (string, error) {
+	if found := d.goImages[wanted]; found != "" {
+		return found, nil
+	}
+	found, err := d.findGoImage(ctx, wanted, say)
+	if err == nil {
+		d.goImages[wanted] = found
+	}
+	return found, err
+}
+
+func (d *docker) findGoImage(ctx context.Context, wanted string, say Progress) (string, error) {
 	if _, err := d.api.ImageInspect(ctx, wanted); err == nil {
 		return wanted, nil
+	}
+	standIn, standInErr := newStandIn(ctx)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if standInErr == nil && d.current(ctx, standIn) {
+		return standIn.name, nil
 	}
 	what, began := "image "+wanted, time.Now()
 	say.say(what, "asking the registry")
@@ -42,15 +61,26 @@ func (d *docker) goImage(ctx context.Context, wanted string, say Progress) (stri
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	standIn, err := newStandIn(ctx)
-	if err == nil {
-		err = d.fits(ctx, standIn)
+	if standInErr == nil {
+		standInErr = d.fits(ctx, standIn)
 	}
+	if standInErr != nil {
+		return "", fmt.Errorf("the image %s can neither be pulled (%w) nor be made from this machine's Go (%w)", wanted, pullErr, standInErr)
+	}
+	say.say("image "+standIn.name, wanted+" cannot be pulled: packing "+standIn.root)
+	began = time.Now()
+	size, err := d.importStandIn(ctx, standIn)
 	if err != nil {
-		return "", fmt.Errorf("the image %s cannot be pulled (%w), nor made from this machine's Go: %w", wanted, pullErr, err)
+		return "", fmt.Errorf("making the image %s from %s: %w", standIn.name, standIn.root, err)
 	}
-	say.done(what, "not to be had, this machine's Go stands in")
-	return standIn.name, d.importStandIn(ctx, standIn, say)
+	say.done("image "+standIn.name, fmt.Sprintf("stands in for %s, which cannot be pulled; %s, %s", wanted, humanize.Bytes(uint64(size)), seconds(began)))
+	return standIn.name, nil
+}
+
+// current tells whether the stand-in is on the engine, made from what it would be made from now.
+func (d *docker) current(ctx context.Context, s *standIn) bool {
+	image, err := d.api.ImageInspect(ctx, s.name)
+	return err == nil && image.Config.Labels[inputsLabel] == s.inputs
 }
 
 // fits reports why the stand-in could not run on the engine.
@@ -65,31 +95,23 @@ func (d *docker) fits(ctx context.Context, s *standIn) error {
 	return nil
 }
 
-func (d *docker) importStandIn(ctx context.Context, s *standIn, say Progress) error {
-	if image, err := d.api.ImageInspect(ctx, s.name); err == nil && image.Config.Labels[inputsLabel] == s.inputs {
-		return nil
-	}
-	what, began := "image "+s.name, time.Now()
-	say.say(what, "packing "+s.root)
+// importStandIn makes the image and returns its size in bytes.
+func (d *docker) importStandIn(ctx context.Context, s *standIn) (int64, error) {
 	reader, writer := io.Pipe()
 	go func() { writer.CloseWithError(s.write(writer)) }()
 	defer reader.Close()
 	result, err := d.api.ImageImport(ctx, client.ImageImportSource{Source: reader, SourceName: "-"}, s.name,
 		client.ImageImportOptions{Changes: s.changes()})
-	if err == nil {
-		// The answer ends when the import has; its content is only the image's hash.
-		_, err = io.Copy(io.Discard, result)
-		err = errors.Join(err, result.Close())
-	}
 	if err != nil {
-		return fmt.Errorf("making the image %s from %s: %w", s.name, s.root, err)
+		return 0, err
+	}
+	// The answer ends when the import has; its content is only the image's hash.
+	_, err = io.Copy(io.Discard, result)
+	if err = errors.Join(err, result.Close()); err != nil {
+		return 0, err
 	}
 	image, err := d.api.ImageInspect(ctx, s.name)
-	if err != nil {
-		return err
-	}
-	say.done(what, fmt.Sprintf("%s, %s", humanize.Bytes(uint64(image.Size)), seconds(began)))
-	return nil
+	return image.Size, err
 }
 
 // A standIn is a Go image to be made from the Go installation of this machine: the toolchain is static, so that it runs

@@ -96,7 +96,7 @@ func (d *docker) build(ctx context.Context, name string, build types.BuildConfig
 	return nil
 }
 
-// A buildLog makes progress and, for errors, a short end out of what a build prints.
+// A buildLog makes progress and, for errors, the end of the last step out of what a build prints.
 type buildLog struct {
 	now  func(string)
 	tail []string
@@ -109,19 +109,27 @@ var (
 
 func (b *buildLog) line(text string) {
 	text = strings.TrimSpace(colours.ReplaceAllString(text, ""))
-	if text == "" {
+	module, downloading := strings.CutPrefix(text, "go: downloading ")
+	step := buildStep.FindStringSubmatch(text)
+	switch {
+	case step != nil:
+		b.say("step " + step[1] + " " + step[2])
+		b.tail = b.tail[:0] // what went well is of no interest
+	case downloading:
+		b.say("downloading " + module)
 		return
-	}
-	if b.now != nil {
-		if step := buildStep.FindStringSubmatch(text); step != nil {
-			b.now("step " + step[1] + " " + step[2])
-		} else if strings.HasPrefix(text, "go: downloading") {
-			b.now(strings.TrimPrefix(text, "go: "))
-		}
+	case text == "" || strings.HasPrefix(text, "---> ") || strings.HasPrefix(text, "Removing intermediate container"):
+		return
 	}
 	b.tail = append(b.tail, text)
 	if len(b.tail) > 2*tailLines {
 		b.tail = b.tail[1:]
+	}
+}
+
+func (b *buildLog) say(now string) {
+	if b.now != nil {
+		b.now(now)
 	}
 }
 
