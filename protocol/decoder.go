@@ -141,8 +141,12 @@ func (d *Decoder) Next() (Chunk, bool) {
 func (d *Decoder) nextUnframed() (Chunk, bool) {
 	data := d.buf[d.start:d.end]
 	if d.roleOpen {
+		rest := bytes.TrimPrefix(data, []byte{'\r'})
+		if len(rest) == 0 {
+			return Chunk{}, false // its LF may come with the next read
+		}
 		d.roleOpen = false
-		if rest := bytes.TrimPrefix(data, []byte{'\r'}); len(rest) > 0 && rest[0] == '\n' {
+		if rest[0] == '\n' {
 			d.start = d.end - len(rest) + 1
 			d.unframed = false
 			return Chunk{}, false
