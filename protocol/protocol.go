@@ -58,7 +58,7 @@ func (r Role) String() string {
 	return "NO-ROLE"
 }
 
-// ParseRole reads a role word in any case, white space around it ignored (P2, P3).
+// ParseRole reads a role word in any case (P2).
 func ParseRole(s string) (Role, error) {
 	switch {
 	case strings.EqualFold(s, "PUBLISHER"):
