@@ -108,10 +108,10 @@ func (p *Publisher) Publish(ctx context.Context, line string) error {
 		switch {
 		case err != nil:
 			return err
-		case p.ended:
-			return p.err
 		case p.closing:
 			return ErrClosed
+		case p.ended:
+			return p.err
 		}
 	}
 	p.queue.add(line)
