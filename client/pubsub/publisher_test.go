@@ -132,9 +132,7 @@ func TestPublisherGoesOnAtARestartedServer(t *testing.T) {
 	})
 	p := dialPublisher(t, f, Config{Name: "a", Rejected: func(r Rejected) { rejected = append(rejected, r) }})
 	publish(t, p, "line 1", "line 2", "line 3")
-	for p.Stats().Acked < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	require.Eventually(t, func() bool { return p.Stats().Acked == 2 }, 10*time.Second, time.Millisecond)
 	publish(t, p, "line 4", "line 5")
 	require.NoError(t, p.Close(t.Context()))
 	assert.Equal(t, []Rejected{{Line: 5, Text: "line 5", Reason: "is odd"}}, rejected)
@@ -208,12 +206,10 @@ func TestPublisherWithoutANameComesBackIfNothingIsUnderWay(t *testing.T) {
 	})
 	var rejected []Rejected
 	p := dialPublisher(t, f, Config{Rejected: func(r Rejected) { rejected = append(rejected, r) }})
+	first := p.Welcome().Name
 	publish(t, p, "one")
 	require.NoError(t, p.Flush(t.Context()))
-	first := p.Welcome().Name
-	for p.Welcome().Name == first {
-		time.Sleep(time.Millisecond)
-	}
+	require.Eventually(t, func() bool { return p.Welcome().Name != first }, 10*time.Second, time.Millisecond)
 	publish(t, p, "two")
 	require.NoError(t, p.Close(t.Context()))
 	assert.Equal(t, []Rejected{{Line: 2, Text: "two", Reason: "is odd"}}, rejected)
