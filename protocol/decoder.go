@@ -7,8 +7,13 @@ import (
 	"unicode/utf8"
 )
 
-// idleBuffer is the most that a Decoder holds on to between reads that bring little.
-const idleBuffer = 4 << 10
+// idleBuffer is the most that a Decoder holds on to after more than smallReads
+// reads in a row that brought little. Fewer do not tell: the end of each block
+// that a client sends may come in a small read of its own.
+const (
+	idleBuffer = 4 << 10
+	smallReads = 8
+)
 
 // Chunk is what a Decoder found next. Exactly one of Count, Err and End says something.
 type Chunk struct {
@@ -36,6 +41,7 @@ type Decoder struct {
 	maxLine    int    // the buffer is at most twice as long, so that a block is mostly whole lines
 	line       uint64 // number of the last line returned or rejected
 	grow       bool   // the last read filled all the space there was
+	small      int    // how many reads in a row brought little
 	checked    bool   // buf[start:complete] is known to need a look at each line
 	skipping   bool   // inside a line that was rejected for its length
 	unframed   bool   // P3
@@ -68,7 +74,7 @@ func (d *Decoder) Space() []byte {
 	switch {
 	case d.grow && size < 2*d.maxLine:
 		size = min(2*size, 2*d.maxLine)
-	case len(rest) == 0 && d.end < size/16:
+	case len(rest) == 0 && d.small > smallReads:
 		size = min(idleBuffer, 2*d.maxLine)
 	case len(rest) >= size-1:
 		size *= 2
@@ -84,6 +90,9 @@ func (d *Decoder) Space() []byte {
 func (d *Decoder) Fill(n int) {
 	d.grow = n > 0 && d.end+n == len(d.buf)-1
 	d.end += n
+	if d.small++; d.end >= len(d.buf)/16 {
+		d.small = 0
+	}
 	d.frame()
 }
 

@@ -1,0 +1,104 @@
+package protocol
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// fill gives the Decoder all the space it offers, and takes what it finds.
+func fill(d *Decoder, b byte) (rejected int) {
+	space := d.Space()
+	for i := range space {
+		space[i] = b
+	}
+	d.Fill(len(space))
+	for c, ok := d.Next(); ok; c, ok = d.Next() {
+		if c.Err != nil {
+			rejected++
+		}
+	}
+	return rejected
+}
+
+func TestNeverEndingLineStaysBounded(t *testing.T) {
+	for _, maxLine := range []int{1, 64, 4096, MaxLine} {
+		d := NewDecoder(maxLine, nil)
+		rejected, most := 0, 0
+		for range 10_000 {
+			rejected += fill(d, 'x')
+			most = max(most, len(d.Space()))
+		}
+		assert.Equal(t, 1, rejected, "P6: one line, told once")
+		assert.LessOrEqual(t, most, 2*maxLine+4, "of %d bytes at most", maxLine)
+		assert.Zero(t, testing.AllocsPerRun(100, func() { fill(d, 'x') }), "what is thrown away costs nothing")
+		assert.Equal(t, []string{"2=a"}, feed(t, d, "\na\n"), "the line after it")
+	}
+}
+
+func TestBufferFollowsTheLoad(t *testing.T) {
+	d := NewDecoder(MaxLine, nil)
+	require.Less(t, len(d.Space()), idleBuffer, "an idle publisher holds little")
+	for range 20 {
+		fill(d, '\n')
+	}
+	require.Equal(t, 2*MaxLine-1, len(d.Space()), "a burst is read in big blocks")
+	for range smallReads {
+		require.Equal(t, 2*MaxLine-1, len(d.Space()), "also when the end of a block comes alone")
+		feed(t, d, "one\n")
+	}
+	feed(t, d, "one\n")
+	require.Less(t, len(d.Space()), idleBuffer, "and given back after it")
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		d.Fill(copy(d.Space(), "one\n"))
+		for _, ok := d.Next(); ok; _, ok = d.Next() {
+		}
+	}), "steady trickling does not change the buffer")
+}
+
+func TestChunksStandUntilTheNextCall(t *testing.T) {
+	d := NewDecoder(MaxLine, nil)
+	d.Fill(copy(d.Space(), "one\ntwo\nthr"))
+	c, ok := d.Next()
+	require.True(t, ok)
+	lines := string(c.Lines)
+	d.Fill(0)
+	require.Equal(t, lines, string(c.Lines))
+	require.Equal(t, "one\ntwo\n", lines)
+	_, ok = d.Next()
+	require.False(t, ok)
+	d.Fill(copy(d.Space(), "ee\n"))
+	require.Equal(t, []string{"3=three"}, drain(t, d))
+}
+
+// The real limits, in random pieces: fuzzing rarely builds inputs this long.
+func TestP6RandomInput(t *testing.T) {
+	seed := rand.Uint64()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	pieces := []string{
+		"\n", "\n", "\r\n", "\r", "a line\n", "ž", "terminat", "x\x00", "\xff", strings.Repeat("short\n", 3000),
+		strings.Repeat("x", MaxLine-1), strings.Repeat("x", MaxLine), strings.Repeat("x\n", 40_000), strings.Repeat("x", 3*MaxLine),
+	}
+	for range 20 {
+		var b strings.Builder
+		for range 1 + rng.IntN(12) {
+			b.WriteString(pieces[rng.IntN(len(pieces))])
+		}
+		input := b.String()
+		d := NewDecoder(MaxLine, nil)
+		var got []string
+		for rest := input; rest != ""; {
+			n := min(len(rest), 1+rng.IntN(1+rng.IntN(200_000)))
+			got = append(got, feed(t, d, rest[:n])...)
+			rest = rest[n:]
+		}
+		require.True(t, slices.Equal(reference(input, MaxLine, 1, false), got), "seed %d", seed)
+		d.Finish()
+		got = append(got, drain(t, d)...)
+		require.True(t, slices.Equal(reference(input, MaxLine, 1, true), got), "seed %d", seed)
+	}
+}
