@@ -9,14 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// feed gives input to a Decoder as if it had been read from a connection.
-func feed(d *Decoder, input string) {
-	for len(input) > 0 {
+// feed gives input to a Decoder as if it had been read from a connection, and
+// takes what it finds, up to the end.
+func feed(t testing.TB, d *Decoder, input string) (items []string) {
+	for len(input) > 0 && !ended(items) {
 		n := copy(d.Space(), input)
+		require.Positive(t, n, "there is always space")
 		d.Fill(n)
 		input = input[n:]
+		items = append(items, drain(t, d)...)
 	}
+	return items
 }
+
+func ended(items []string) bool { return len(items) > 0 && items[len(items)-1] == "end" }
 
 // drain takes all that a Decoder has found, up to the end, one string each: a
 // message with its number, an error, or "end".
@@ -88,8 +94,8 @@ func TestP6P7Lines(t *testing.T) {
 	} {
 		for _, received := range []string{"", c.input} {
 			d := NewDecoder(maxLine, []byte(received))
-			feed(d, c.input[len(received):])
-			assert.Equal(t, c.want, drain(t, d), "P6: %q", c.input)
+			got := append(drain(t, d), feed(t, d, c.input[len(received):])...)
+			assert.Equal(t, c.want, got, "P6: %q", c.input)
 			d.Finish()
 			assert.Equal(t, c.rest, drain(t, d), "P7: the end of %q", c.input)
 		}
@@ -114,9 +120,8 @@ func TestP7Terminate(t *testing.T) {
 		{"termi\nnate\n", []string{"1=termi", "2=nate"}, nil},
 	} {
 		d := NewDecoder(MaxLine, nil)
-		feed(d, c.input)
-		assert.Equal(t, c.want, drain(t, d), "P7: %q", c.input)
-		if len(c.want) > 0 && c.want[len(c.want)-1] == "end" {
+		assert.Equal(t, c.want, feed(t, d, c.input), "P7: %q", c.input)
+		if ended(c.want) {
 			continue
 		}
 		d.Finish()
@@ -128,14 +133,12 @@ func TestP6MaxLine(t *testing.T) {
 	fits := strings.Repeat("x", MaxLine)
 	for _, end := range []string{"\n", "\r\n", ""} {
 		d := NewDecoder(MaxLine, nil)
-		feed(d, fits+end)
-		items := drain(t, d)
+		items := feed(t, d, fits+end)
 		d.Finish()
 		require.Equal(t, []string{"1=" + fits}, append(items, drain(t, d)...), "P6: 65,536 bytes fit, line end %q", end)
 
 		d = NewDecoder(MaxLine, nil)
-		feed(d, fits+"x"+end)
-		items = drain(t, d)
+		items = feed(t, d, fits+"x"+end)
 		d.Finish()
 		require.Equal(t, []string{"line 1 is longer than 65536 bytes: rejected"}, append(items, drain(t, d)...), "P6: one more does not, line end %q", end)
 	}
@@ -146,8 +149,8 @@ func TestP15NumbersGoOn(t *testing.T) {
 	assert.Zero(t, d.Line())
 	d.SetLine(41)
 	assert.EqualValues(t, 40, d.Line())
-	feed(d, "\x00\nb\n")
-	assert.Equal(t, []string{"41=a", "line 42 holds a NUL byte, expected text: rejected", "43=b"}, drain(t, d), "P15: a resumed run")
+	got := append(drain(t, d), feed(t, d, "\x00\nb\n")...)
+	assert.Equal(t, []string{"41=a", "line 42 holds a NUL byte, expected text: rejected", "43=b"}, got, "P15: a resumed run")
 	assert.EqualValues(t, 43, d.Line())
 }
 
@@ -182,8 +185,7 @@ func TestP3Unframed(t *testing.T) {
 		var got []string
 		for _, read := range c.reads {
 			require.GreaterOrEqual(t, len(d.Space()), len(read))
-			feed(d, read)
-			got = append(got, drain(t, d)...)
+			got = append(got, feed(t, d, read)...)
 		}
 		assert.Equal(t, c.want, got, "P3: reads %q", c.reads)
 	}
