@@ -92,6 +92,10 @@ func (p *Publisher) Stats() Stats {
 	return stats
 }
 
+// Done is closed when the Publisher has ended, by itself or after Close: what
+// Close returns then says why.
+func (p *Publisher) Done() <-chan struct{} { return p.done }
+
 // Publish takes one message, without its line end, to be sent soon. A line
 // that cannot be a message (P6, P7) is an error, and the Publisher goes on. It
 // waits while Config.Window is full, until ctx ends: the line is then not

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+
+	"pubsublab/client/pubsub"
+	"pubsublab/protocol"
+)
+
+// explain puts an error of the connection to addr into one clear sentence,
+// and what to do about it.
+func explain(err error, addr string) string {
+	var dns *net.DNSError
+	var refusal *protocol.Refusal
+	var undelivered *pubsub.UndeliveredError
+	var timeout net.Error
+	_, port, _ := net.SplitHostPort(addr)
+	switch {
+	case errors.As(err, &undelivered):
+		return fmt.Sprintf("%s not acknowledged by the server: %s", count(len(undelivered.Lines), "line"), explain(undelivered.Err, addr))
+	case errors.As(err, &refusal) && refusal.Text == protocol.TakenOver:
+		return "another client has connected with this name and taken it over: choose another --name"
+	case errors.As(err, &refusal):
+		return refusal.Error()
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("no server at %s (connection refused): start one with \"go run ./server %s\", or check the address", addr, port)
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return fmt.Sprintf("unknown host %q: check the name", dns.Name)
+	case errors.As(err, &dns):
+		return fmt.Sprintf("cannot look up host %q (%s): check the network and the name", dns.Name, dns.Err)
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return fmt.Sprintf("no way to %s (%v): check the network and the address", addr, errors.Unwrap(err))
+	case errors.Is(err, pubsub.ErrNotAServer):
+		return fmt.Sprintf("%s is %v: check the address", addr, err)
+	case errors.Is(err, io.EOF):
+		return addr + " closed the connection"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the connection to " + addr + " broke"
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "no answer from " + addr + ": check the address, and firewalls on the way"
+	}
+	return err.Error()
+}
+
+func count[N int | uint64](n N, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+
+	"pubsublab/client/pubsub"
+	"pubsublab/protocol"
+)
+
+// errSaid is a failure that the command has told of already.
+var errSaid = errors.New("failed")
+
+// errUsage is wrong usage that showed late.
+type errUsage struct{ error }
+
+// command is one run of the client.
+type command struct {
+	*options
+	console *console
+}
+
+// run is the whole command. It returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	o, exit, ok := parse(args, stdout, stderr)
+	if !ok {
+		return exit
+	}
+	c := &command{o, newConsole(stdin, stdout, stderr)}
+	err := c.run(ctx)
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &errUsage{}):
+		c.console.notice("client: error: %v", err)
+		return 2
+	case !errors.Is(err, errSaid):
+		c.console.notice("client: %s", explain(err, o.addr()))
+	}
+	return 1
+}
+
+func (c *command) run(ctx context.Context) error {
+	role, err := c.role(ctx)
+	if err != nil {
+		return err
+	}
+	if role == protocol.Publisher {
+		return c.publish(ctx)
+	}
+	return c.subscribe(ctx)
+}
+
+// role returns the role, asking for it the way the server does (P1, P2) if it
+// was not given.
+func (c *command) role(ctx context.Context) (protocol.Role, error) {
+	if c.Role != "" {
+		return protocol.ParseRole(c.Role)
+	}
+	if !c.console.inTerm {
+		return 0, errUsage{errors.New("no role given: add PUBLISHER or SUBSCRIBER")}
+	}
+	for {
+		io.WriteString(c.console.out, protocol.Prompt)
+		line, err := c.console.readLine(ctx)
+		if err != nil {
+			io.WriteString(c.console.out, "\n")
+			return 0, errors.New("no role chosen")
+		}
+		role, err := protocol.ParseRole(line)
+		if err == nil {
+			if err := c.check(role); err != nil {
+				return 0, errUsage{err}
+			}
+			return role, nil
+		}
+		c.console.notice("error: %v", err)
+	}
+}
+
+func (c *command) config() pubsub.Config {
+	cfg := pubsub.Config{
+		Name: c.Name, Topic: c.Topic, From: c.From, GiveUp: c.Retry,
+		Logger: slog.New(noticeHandler{c.console, c.addr()}),
+	}
+	if c.Retry == 0 {
+		cfg.GiveUp = -1
+	}
+	return cfg
+}
+
+func (c *command) welcome(w protocol.Welcome) {
+	c.console.notice("registered as %s %s: %s and %s online", w.Role, w.Name, count(w.Publishers, "publisher"), count(w.Subscribers, "subscriber"))
+}
