@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/history"
+	"pubsublab/lab/topology"
+)
+
+// The demo as it is: it ends by itself, and proves itself.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	s := open(t, load(t))
+	s.start()
+	s.wait("publisher-1", "publisher-2", "subscriber-1", "subscriber-2", "server")
+	lines := 0
+	for _, spec := range s.topo.WithRole(topology.Publisher) {
+		script, err := spec.Lines()
+		require.NoError(t, err)
+		assert.Greater(t, len(script), 30, "%s has something to say", spec.Name)
+		lines += len(script)
+	}
+	h := s.check(lines)
+	digest := history.Digest(h.Subscribers[0].Received)
+	require.Equal(t, digest, history.Digest(h.Subscribers[1].Received), "both received the same")
+	for _, node := range []string{"subscriber-1", "subscriber-2"} {
+		want := fmt.Sprintf("summary: %d lines from 2 publishers, in order, 0 missing, 0 duplicates, sha256 %s", lines, digest)
+		require.Contains(t, strings.Join(s.output[node], "\n"), want, "%s says so itself", node)
+	}
+}
+
+// Five publishers of 2,000 lines and five subscribers, all at once.
+func TestCrowd(t *testing.T) {
+	t.Parallel()
+	topo := load(t)
+	crowd(topo, 5, 2000, 5)
+	s := open(t, topo)
+	s.start()
+	s.wait(names(topo, topology.Publisher)...)
+	s.wait(names(topo, topology.Subscriber)...)
+	h := s.check(10_000)
+	for _, sub := range h.Subscribers {
+		require.Len(t, sub.Received, 10_000, sub.Name)
+	}
+}
+
+// Subscribers that join late with history, leave in the middle and come back.
+func TestJoinLateLeaveComeBack(t *testing.T) {
+	t.Parallel()
+	topo := load(t)
+	crowd(topo, 2, 1000, 1)
+	for _, p := range topo.WithRole(topology.Publisher) {
+		p.SetFlag("rate", "500")
+	}
+	first := topo.Spec("subscriber-1")
+	first.SetFlag("format", "tsv")
+	add := func(name, from string) *topology.Spec {
+		spec := first.Clone(name)
+		spec.SetFlag("from", from)
+		topo.Add(spec)
+		return spec
+	}
+	add("late", "first")
+	add("new", "new")
+	leaver := add("leaver", "first")
+	leaver.UnsetFlag("publishers")
+	leaver.SetFlag("count", "300")
+	s := open(t, topo)
+	s.start("server", "subscriber-1", "leaver", "publisher-1", "publisher-2")
+	s.reach("subscriber-1", 200)
+	s.start("late", "new")
+	s.wait("leaver")
+
+	file, err := os.Open(s.Node("leaver").Transcript())
+	require.NoError(t, err)
+	defer file.Close()
+	left, err := history.Read(file, history.TSV)
+	require.NoError(t, err)
+	require.Len(t, left.Messages, 300, "it left after --count lines")
+	back := leaver.Clone("back")
+	back.UnsetFlag("count")
+	back.SetFlag("publishers", "2")
+	back.SetFlag("from", strconv.FormatUint(left.Messages[299].Pos+1, 10))
+	require.NoError(t, s.Start(s.ctx, back))
+
+	s.wait("publisher-1", "publisher-2", "subscriber-1", "late", "new", "back")
+	h, err := s.History()
+	require.NoError(t, err)
+	h.Subscribers = joined(h.Subscribers, "leaver", "back")
+	report := history.Check(h)
+	require.True(t, report.OK(), "%s", report)
+	for _, sub := range h.Subscribers {
+		if sub.Name == "new" {
+			require.Less(t, len(sub.Received), 2000, "it came late, and did not ask for history")
+			require.NotEmpty(t, sub.Received)
+		} else {
+			require.Len(t, sub.Received, 2000, sub.Name)
+		}
+	}
+}
+
+// joined puts what a subscriber received before it left and after it came back
+// together.
+func joined(subs []history.Subscriber, before, after string) []history.Subscriber {
+	var out []history.Subscriber
+	var whole history.Subscriber
+	for _, s := range subs {
+		switch s.Name {
+		case before:
+			s.Received = append(s.Received, whole.Received...)
+			s.ToEnd = true
+			whole = s
+		case after:
+			whole.Received = append(whole.Received, s.Received...)
+		default:
+			out = append(out, s)
+		}
+	}
+	return append(out, whole)
+}
+
+// Topics and wildcards; four formats at once.
+func TestTopicsAndFormats(t *testing.T) {
+	t.Parallel()
+	topo := load(t)
+	crowd(topo, 3, 300, 1)
+	topics := []string{"news.sport", "news.weather.sea", "gossip"}
+	for i, p := range topo.WithRole(topology.Publisher) {
+		p.Args = append(p.Args[:len(p.Args)-1:len(p.Args)-1], topics[i])
+	}
+	sub := topo.Spec("subscriber-1")
+	want := map[string]int{"subscriber-1": 900}
+	for i, c := range []struct {
+		filter, format string
+		publishers     int
+	}{
+		{"news.>", "tsv", 2}, {"news.*", "json", 1}, {"*", "stamped", 1}, {">", "plain", 3}, {"news.weather.sea", "json", 1},
+	} {
+		spec := sub.Clone(fmt.Sprintf("filtered-%d", i+1))
+		spec.Args = append(spec.Args, c.filter)
+		spec.SetFlag("format", c.format)
+		topo.Add(spec)
+		want[spec.Name] = 300 * c.publishers
+	}
+	s := open(t, topo)
+	s.start()
+	s.wait(names(topo, topology.Publisher)...)
+	s.wait(names(topo, topology.Subscriber)...)
+	for _, sub := range s.check(900).Subscribers {
+		require.Len(t, sub.Received, want[sub.Name], "%s with filter %q", sub.Name, sub.Filter)
+	}
+}
+
+// A typed publisher joins the running demo, by hand.
+func TestByHand(t *testing.T) {
+	t.Parallel()
+	s := open(t, load(t))
+	s.start("server", "subscriber-1", "subscriber-2", "publisher-1", "publisher-2")
+	hand := dial(t, s.Addr())
+	hand.send("PUBLISHER name=hand\n")
+	hand.line()
+	hand.send("Is anybody there?\nterminate\n")
+	hand.end()
+	s.wait("publisher-1", "publisher-2", "subscriber-1", "subscriber-2", "server")
+	for _, node := range []string{"subscriber-1", "subscriber-2"} {
+		text, err := os.ReadFile(s.Node(node).Transcript())
+		require.NoError(t, err)
+		require.Regexp(t, regexp.MustCompile(`(?m)^\[(\S+ )?FROM hand\] : Is anybody there\?$`), string(text))
+	}
+}

@@ -1,0 +1,92 @@
+package e2e
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const prompt = "Enter your role (PUBLISHER/SUBSCRIBER) : "
+
+// socket is a client made of nothing but a socket, as a person has with nc.
+type socket struct {
+	*net.TCPConn
+	t *testing.T
+	r *bufio.Reader
+}
+
+// dial connects, and takes the prompt.
+func dial(t *testing.T, addr string) *socket {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	s := &socket{conn.(*net.TCPConn), t, bufio.NewReaderSize(conn, 1<<20)}
+	got := make([]byte, len(prompt))
+	_, err = io.ReadFull(s.r, got)
+	require.NoError(t, err)
+	require.Equal(t, prompt, string(got), "P1")
+	return s
+}
+
+// join connects as a client with that role line, and returns after it was accepted.
+func join(t *testing.T, addr, role string) *socket {
+	t.Helper()
+	s := dial(t, addr)
+	s.send(role + "\n")
+	require.Regexp(t, "^registered as ", s.line(), "P4")
+	return s
+}
+
+func (s *socket) send(text string) {
+	s.t.Helper()
+	_, err := io.WriteString(s.TCPConn, text)
+	require.NoError(s.t, err)
+}
+
+// line takes one line, without its line end.
+func (s *socket) line() string {
+	s.t.Helper()
+	line, err := s.r.ReadString('\n')
+	require.NoError(s.t, err)
+	return strings.TrimSuffix(line, "\n")
+}
+
+// rest takes all lines until the server closes.
+func (s *socket) rest() []string {
+	s.t.Helper()
+	text, err := io.ReadAll(s.r)
+	require.NoError(s.t, err)
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// end takes the end of the connection, which must come next.
+func (s *socket) end() {
+	s.t.Helper()
+	_, err := s.r.ReadByte()
+	require.ErrorIs(s.t, err, io.EOF)
+}
+
+// reset breaks the connection without a farewell, as a crash of the machine or
+// a NAT does.
+func (s *socket) reset() {
+	require.NoError(s.t, s.SetLinger(0))
+	require.NoError(s.t, s.Close())
+}
+
+// silent requires that nothing is to be read for now.
+func (s *socket) silent(d time.Duration) {
+	s.t.Helper()
+	require.NoError(s.t, s.SetReadDeadline(time.Now().Add(d)))
+	_, err := s.r.ReadByte()
+	var timeout net.Error
+	require.True(s.t, errors.As(err, &timeout) && timeout.Timeout(), "nothing was expected, not even an end (%v)", err)
+	require.NoError(s.t, s.SetReadDeadline(time.Now().Add(patience)))
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/protocol"
+)
+
+// The tests run this test binary as the server.
+const asServer = "PUBSUBLAB_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asServer) != "" {
+		os.Unsetenv(asServer)
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+const patience = time.Minute
+
+func command(t *testing.T, args ...string) *exec.Cmd {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0], args...)
+	cmd.Env = append(os.Environ(), asServer+"=1")
+	return cmd
+}
+
+// server is a running server and what it logs.
+type server struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	log  *bufio.Scanner
+	seen []string
+	addr string
+}
+
+func start(t *testing.T, args ...string) *server {
+	s := &server{t: t, cmd: command(t, append(args, "--host", "127.0.0.1", "0")...)}
+	stderr, err := s.cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, s.cmd.Start())
+	t.Cleanup(func() { s.cmd.Process.Kill() })
+	s.log = bufio.NewScanner(stderr)
+	s.addr = s.logged(`msg=listening addr=(\S+)`)[1]
+	return s
+}
+
+// logged reads the log up to a line that matches.
+func (s *server) logged(pattern string) []string {
+	s.t.Helper()
+	for re := regexp.MustCompile(pattern); s.log.Scan(); {
+		s.seen = append(s.seen, s.log.Text())
+		if match := re.FindStringSubmatch(s.log.Text()); match != nil {
+			return match
+		}
+	}
+	require.Failf(s.t, "not logged", "%s in\n%s", pattern, strings.Join(s.seen, "\n"))
+	return nil
+}
+
+// stop ends the server with a signal, and returns its exit code.
+func (s *server) stop(signal os.Signal) int {
+	s.t.Helper()
+	require.NoError(s.t, s.cmd.Process.Signal(signal))
+	for s.log.Scan() {
+	}
+	s.cmd.Wait()
+	return s.cmd.ProcessState.ExitCode()
+}
+
+func (s *server) join(role string) net.Conn {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", s.addr)
+	require.NoError(s.t, err)
+	s.t.Cleanup(func() { conn.Close() })
+	require.NoError(s.t, conn.SetDeadline(time.Now().Add(patience)))
+	_, err = io.ReadFull(conn, make([]byte, len(protocol.Prompt)))
+	require.NoError(s.t, err)
+	fmt.Fprintln(conn, role)
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	require.NoError(s.t, err)
+	require.Contains(s.t, line, "registered as ")
+	return conn
+}
+
+func TestListening(t *testing.T) {
+	s := start(t)
+	s.join("SUBSCRIBER")
+	require.NoError(t, command(t, "healthcheck", s.addr).Run(), "healthy")
+	require.Zero(t, s.stop(os.Interrupt), "P17: Ctrl+C")
+	require.Error(t, command(t, "healthcheck", s.addr).Run(), "not healthy any more")
+}
+
+func TestServerOutput(t *testing.T) {
+	s := start(t, "--echo")
+	sub := s.join("SUBSCRIBER")
+	s.logged(`msg="client connected" addr=` + sub.LocalAddr().String() + ` clients=1`)
+	s.logged(`msg="subscriber added" addr=` + sub.LocalAddr().String() + ` publishers=0 subscribers=1`)
+	pub := s.join("PUBLISHER name=ada topic=news")
+	s.logged(`msg="client connected" addr=` + pub.LocalAddr().String() + ` clients=2`)
+	s.logged(`msg="publisher added" addr=` + pub.LocalAddr().String() + ` name=ada topic=news publishers=1 subscribers=1`)
+	fmt.Fprintln(pub, "hello there")
+	s.logged(`msg=published from=ada line="hello there" topic=news`)
+	fmt.Fprintln(pub, "terminate")
+	s.logged(`msg="publisher left" addr=\S+ name=ada topic=news lines=1 reason=terminate publishers=0 subscribers=1`)
+	sub.Close()
+	s.logged(`msg="subscriber left" addr=\S+ lines=1 reason=(eof|reset) publishers=0 subscribers=0`)
+	require.Zero(t, s.stop(syscall.SIGTERM), "P17")
+}
+
+func TestPortInUse(t *testing.T) {
+	s := start(t)
+	_, port, err := net.SplitHostPort(s.addr)
+	require.NoError(t, err)
+	out, err := command(t, "--host", "127.0.0.1", port).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "port "+port+" is in use: stop the program that listens there, or choose another port")
+}
+
+func TestExitIdle(t *testing.T) {
+	s := start(t, "--exit-idle=10ms")
+	s.join("SUBSCRIBER").Close()
+	s.logged(`msg="stopping: all clients have left"`)
+	require.NoError(t, s.cmd.Wait(), "exit code 0")
+}
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		text string
+	}{
+		{[]string{"port"}, `expected a valid 16 bit uint but got "port"`},
+		{[]string{"--history=3"}, `--history: bad size "3", expected 1MiB or more, such as 64MiB`},
+		{[]string{"--slow=maybe"}, `--slow must be one of "block","disconnect" but got "maybe"`},
+		{[]string{"--stall-timeout=30"}, `expected duration but got "30"`},
+		{[]string{"--nonsense"}, `unknown flag --nonsense`},
+	} {
+		cmd := command(t, c.args...)
+		out, err := cmd.CombinedOutput()
+		require.Error(t, err)
+		require.Equal(t, 2, cmd.ProcessState.ExitCode(), "%v: %s", c.args, out)
+		require.Contains(t, string(out), c.text, "%v", c.args)
+	}
+	out, err := command(t, "--help").CombinedOutput()
+	require.NoError(t, err)
+	require.Contains(t, string(out), "server healthcheck [HOST:PORT]")
+}
