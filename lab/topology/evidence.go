@@ -1,6 +1,7 @@
 package topology
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -62,14 +63,11 @@ func (n *Node) received() ([]history.Message, error) {
 
 // succeeded tells whether the node has ended with exit code 0.
 func (n *Node) succeeded() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	select {
-	case <-n.done:
-		return n.code == 0 && n.err == nil
-	default:
+	if !n.ended() {
 		return false
 	}
+	code, err := n.Wait(context.Background())
+	return code == 0 && err == nil
 }
 
 // Format is the format of a subscriber's transcript: its --format, or plain.

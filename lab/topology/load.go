@@ -31,7 +31,7 @@ func Load(path string) (*Topology, error) {
 	// The loader logs warnings (an unset variable) on its own; they are Compose's business and would come between the
 	// lines of the demo.
 	logrus.SetLevel(logrus.ErrorLevel)
-	options, err := cli.NewProjectOptions([]string{path}, cli.WithOsEnv, cli.WithDotEnv, cli.WithName("pubsublab"))
+	options, err := cli.NewProjectOptions([]string{path}, cli.WithOsEnv, cli.WithEnvFiles(), cli.WithDotEnv, cli.WithName("pubsublab"))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -78,13 +78,11 @@ func (n *Node) probe(ctx context.Context, u unit) error {
 		}
 	}()
 	err := u.probe(ctx)
-	select {
-	case <-n.done:
+	if n.ended() {
 		code, _ := n.Wait(ctx)
 		return fmt.Errorf("it ended with exit code %d", code)
-	default:
-		return err
 	}
+	return err
 }
 
 // await waits for a condition of depends_on.
@@ -135,11 +133,22 @@ func (n *Node) Wait(ctx context.Context) (int, error) {
 	select {
 	case <-n.done:
 	case <-ctx.Done():
-		return 0, fmt.Errorf("%s still runs: %w", n.Spec.Name, context.Cause(ctx))
+		if !n.ended() {
+			return 0, fmt.Errorf("%s still runs: %w", n.Spec.Name, context.Cause(ctx))
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.code, n.err
+}
+
+func (n *Node) ended() bool {
+	select {
+	case <-n.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // Stop asks the node to end with SIGTERM, kills it after its stop_grace_period (10 s where the file has none) or when
@@ -184,13 +193,11 @@ func (n *Node) Unpause(ctx context.Context) error {
 }
 
 func (n *Node) running() (unit, error) {
+	if n.ended() {
+		return nil, fmt.Errorf("%s has ended", n.Spec.Name)
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	select {
-	case <-n.done:
-		return nil, fmt.Errorf("%s has ended", n.Spec.Name)
-	default:
-	}
 	if n.unit == nil {
 		return nil, fmt.Errorf("%s has not started", n.Spec.Name)
 	}

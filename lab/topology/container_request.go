@@ -1,0 +1,112 @@
+package topology
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"path/filepath"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/network"
+	"github.com/testcontainers/testcontainers-go"
+)
+
+// request says to Testcontainers what the compose file says about the node.
+func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
+	spec, service := n.Spec, n.Spec.service
+	dir, err := s.lab.folder(spec.Name)
+	if err != nil {
+		return testcontainers.ContainerRequest{}, err
+	}
+	mounts, err := spec.mounts(dir)
+	if err != nil {
+		return testcontainers.ContainerRequest{}, err
+	}
+	env := maps.Clone(spec.Env)
+	if spec.Role == Subscriber {
+		env["PUBSUB_OUTPUT"] = transcripts + "/" + transcriptName
+		mounts = append(mounts, types.ServiceVolumeConfig{Source: dir, Target: transcripts})
+	}
+	request := testcontainers.ContainerRequest{
+		Image:          service.Image,
+		Name:           "pubsublab-" + s.lab.id + "-" + spec.Name,
+		Cmd:            spec.Args,
+		Env:            env,
+		Labels:         maps.Clone(s.labels),
+		NetworkAliases: map[string][]string{},
+		ConfigModifier: func(c *container.Config) {
+			grace := int(n.grace().Seconds())
+			c.StopTimeout = &grace
+			c.Healthcheck = healthConfig(service.HealthCheck)
+		},
+	}
+	maps.Copy(request.Labels, service.Labels)
+	for key, settings := range service.Networks {
+		name := s.networks[key]
+		request.Networks = append(request.Networks, name)
+		request.NetworkAliases[name] = []string{spec.Name}
+		if settings != nil {
+			request.NetworkAliases[name] = append(request.NetworkAliases[name], settings.Aliases...)
+		}
+	}
+	bindings := network.PortMap{}
+	if port, ok := spec.port(); ok {
+		binding := network.PortBinding{}
+		if binding.HostIP, err = netip.ParseAddr(port.HostIP); err != nil && port.HostIP != "" {
+			return request, err
+		}
+		if s.lab.opts.FilePorts {
+			binding.HostPort = port.Published
+		}
+		key := fmt.Sprintf("%d/tcp", port.Target)
+		request.ExposedPorts = []string{key}
+		bindings[network.MustParsePort(key)] = []network.PortBinding{binding}
+	}
+	request.HostConfigModifier = func(h *container.HostConfig) {
+		h.PortBindings = bindings
+		hostConfig(h, service, mounts)
+	}
+	return request, nil
+}
+
+// hostConfig carries the limits, mounts and log options of a service over.
+func hostConfig(h *container.HostConfig, service types.ServiceConfig, mounts []types.ServiceVolumeConfig) {
+	h.ReadonlyRootfs = service.ReadOnly
+	h.CapDrop = service.CapDrop
+	h.SecurityOpt = service.SecurityOpt
+	h.Memory = int64(service.MemLimit)
+	if service.PidsLimit != 0 {
+		h.PidsLimit = &service.PidsLimit
+	}
+	if l := service.Logging; l != nil {
+		h.LogConfig = container.LogConfig{Type: l.Driver, Config: l.Options}
+	}
+	for _, m := range mounts {
+		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: filepath.Clean(m.Source), Target: m.Target, ReadOnly: m.ReadOnly})
+	}
+}
+
+func healthConfig(h *types.HealthCheckConfig) *container.HealthConfig {
+	if h == nil {
+		return nil
+	}
+	if h.Disable {
+		return &container.HealthConfig{Test: []string{"NONE"}}
+	}
+	config := &container.HealthConfig{Test: h.Test}
+	for _, field := range []struct {
+		to   *time.Duration
+		from *types.Duration
+	}{{&config.Interval, h.Interval}, {&config.Timeout, h.Timeout}, {&config.StartPeriod, h.StartPeriod}} {
+		if field.from != nil {
+			*field.to = time.Duration(*field.from)
+		}
+	}
+	if h.Retries != nil {
+		config.Retries = int(*h.Retries)
+	}
+	return config
+}

@@ -1,0 +1,361 @@
+package topology
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/shirou/gopsutil/v4/process"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/history"
+)
+
+// fakeEngine builds the fake program once for all tests. TestMain closes it.
+var fakeEngine = sync.OnceValues(func() (*Engine, error) { return NewEngine(context.Background(), Processes) })
+
+// output collects the lines of a lab's nodes.
+type output struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (o *output) line(l Line) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lines = append(o.lines, l.Node+" "+l.Text)
+}
+
+func (o *output) of(node string) []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	var lines []string
+	for _, line := range o.lines {
+		if text, ok := strings.CutPrefix(line, node+" "); ok {
+			lines = append(lines, text)
+		}
+	}
+	return lines
+}
+
+// openFake opens a lab of fake nodes as processes. What it leaves behind is checked at the end of the test.
+func openFake(t *testing.T, change func(*Topology)) (*Lab, *output) {
+	t.Helper()
+	topo, err := Load("testdata/compose.yaml")
+	require.NoError(t, err)
+	if change != nil {
+		change(topo)
+	}
+	engine, err := fakeEngine()
+	require.NoError(t, err)
+	out := &output{}
+	lab, err := engine.Open(t.Context(), topo, Options{Output: out.line})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, lab.Close(context.Background()))
+		assert.NoDirExists(t, lab.dir)
+		for _, n := range lab.Nodes() {
+			if unit, ok := n.unit.(*processUnit); ok {
+				alive, err := process.PidExists(int32(unit.command.Process.Pid))
+				assert.NoError(t, err)
+				assert.False(t, alive, "%s is gone", n.Spec.Name)
+			}
+		}
+	})
+	return lab, out
+}
+
+// startOne starts one node with those arguments, in a lab of its own.
+func startOne(t *testing.T, args ...string) (*Node, *output) {
+	t.Helper()
+	lab, out := openFake(t, nil)
+	spec := &Spec{Name: "one", Role: Publisher, Args: args, Env: map[string]string{},
+		service: types.ServiceConfig{ContainerSpec: types.ContainerSpec{Image: "pubsublab-test/fake"}}}
+	require.NoError(t, lab.Start(t.Context(), spec))
+	return lab.Node("one"), out
+}
+
+func (o *output) waitFor(t *testing.T, node, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		return strings.Contains(strings.Join(o.of(node), "\n"), text)
+	}, 10*time.Second, time.Millisecond, "%s says %q", node, text)
+}
+
+func TestStartInOrder(t *testing.T) {
+	lab, out := openFake(t, nil)
+	require.NoError(t, lab.Start(t.Context()))
+	code, err := lab.Node("publisher").Wait(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, code)
+	assert.Equal(t, []string{"one", "two", "terminate", "connected"}, out.of("publisher"))
+	assert.Contains(t, out.of("subscriber"), "connected")
+
+	conn, err := net.Dial("tcp", lab.Addr())
+	require.NoError(t, err, "the broker's address is reachable from here")
+	require.NoError(t, conn.Close())
+
+	require.NoError(t, lab.Node("broker").Stop(t.Context()))
+	code, err = lab.Node("broker").Wait(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, code, "it was asked, not killed")
+	assert.Equal(t, "bye", out.of("broker")[len(out.of("broker"))-1], "its last line was delivered before Wait returned")
+
+	h, err := lab.History()
+	require.NoError(t, err)
+	assert.Equal(t, []history.Publisher{{Name: "p", Sent: []string{"one", "two"}, Sure: 2}}, h.Publishers)
+	assert.True(t, history.Check(h).OK())
+	assert.True(t, h.Subscribers[0].FromFirst && h.Subscribers[0].ToEnd)
+}
+
+func TestScriptAndTranscriptOfOnesOwn(t *testing.T) {
+	lab, out := openFake(t, func(topo *Topology) {
+		topo.Spec("publisher").SetScript([]byte("mine\n"))
+		torn := topo.Spec("subscriber").Clone("torn")
+		torn.Args = []string{"write", "[FROM p] : mine\n[FROM", "exit", "3"}
+		topo.Add(torn)
+	})
+	require.NoError(t, lab.Start(t.Context()))
+	_, err := lab.Node("publisher").Wait(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"mine", "connected"}, out.of("publisher"))
+	code, err := lab.Node("torn").Wait(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 3, code)
+
+	h, err := lab.History()
+	require.NoError(t, err, "a torn last line is forgiven to a subscriber that failed")
+	assert.Equal(t, []history.Message{{From: "p", Line: "mine"}}, h.Subscribers[len(h.Subscribers)-1].Received)
+}
+
+func TestNodesAreNotConfiguredFromOutside(t *testing.T) {
+	t.Setenv("PUBSUB_NAME", "outside")
+	node, out := startOne(t, "env", "PUBSUB_NAME", "env", "HOME")
+	_, err := node.Wait(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"", os.Getenv("HOME")}, out.of("one"))
+}
+
+func TestUnterminatedOutput(t *testing.T) {
+	node, out := startOne(t, "complain", "no line end")
+	_, err := node.Wait(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, []string{"no line end"}, out.of("one"))
+}
+
+func TestKill(t *testing.T) {
+	node, out := startOne(t, "wait")
+	out.waitFor(t, "one", "ready")
+	require.NoError(t, node.Kill(t.Context()))
+	code, err := node.Wait(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 137, code)
+	assert.NoError(t, node.Kill(t.Context()), "killing an ended node does nothing")
+	assert.NoError(t, node.Stop(t.Context()), "nor does stopping one")
+	assert.ErrorContains(t, node.Pause(t.Context()), "one has ended")
+}
+
+func TestStopOfAPausedNode(t *testing.T) {
+	node, out := startOne(t, "wait")
+	out.waitFor(t, "one", "ready")
+	require.NoError(t, node.Pause(t.Context()))
+	require.NoError(t, node.Stop(t.Context()))
+	assert.Equal(t, []string{"ready", "asked"}, out.of("one"))
+}
+
+func TestPauseAndUnpause(t *testing.T) {
+	node, out := startOne(t, "wait")
+	out.waitFor(t, "one", "ready")
+	require.NoError(t, node.Pause(t.Context()))
+	pid := int32(node.unit.(*processUnit).command.Process.Pid)
+	state := func(want string) {
+		require.Eventually(t, func() bool {
+			p, err := process.NewProcess(pid)
+			require.NoError(t, err)
+			status, err := p.Status()
+			require.NoError(t, err)
+			return strings.Join(status, "") == want
+		}, 10*time.Second, time.Millisecond, want)
+	}
+	state(process.Stop)
+	require.NoError(t, node.Unpause(t.Context()))
+	state(process.Sleep)
+}
+
+func TestStopGivesUpWithItsContext(t *testing.T) {
+	node, out := startOne(t, "stubborn")
+	out.waitFor(t, "one", "ready")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = node.Stop(ctx)
+	code, err := node.Wait(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 137, code, "the default grace period of 10 s was cut short")
+}
+
+func TestChildrenAreNotLeftBehind(t *testing.T) {
+	node, out := startOne(t, "child")
+	_, err := node.Wait(t.Context())
+	require.NoError(t, err)
+	pid, err := strconv.Atoi(out.of("one")[0])
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		p, err := process.NewProcess(int32(pid))
+		if err != nil {
+			return true
+		}
+		status, err := p.Status() // a zombie waits for a parent of its own
+		return err != nil || strings.Join(status, "") == process.Zombie
+	}, 10*time.Second, time.Millisecond)
+}
+
+func TestNeverHealthy(t *testing.T) {
+	lab, _ := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"complain", "no port for me", "exit", "4"} })
+	err := lab.Start(t.Context(), lab.topo.Spec("broker"))
+	assert.ErrorContains(t, err, "broker does not become healthy: it ended with exit code 4")
+	assert.ErrorContains(t, err, "no port for me")
+}
+
+func TestHealthCheckGivesUp(t *testing.T) {
+	lab, _ := openFake(t, func(topo *Topology) {
+		broker := topo.Spec("broker")
+		broker.Args = []string{"wait"}
+		interval, retries := types.Duration(50*time.Millisecond), uint64(1)
+		broker.service.HealthCheck.Interval, broker.service.HealthCheck.Retries = &interval, &retries
+	})
+	err := lab.Start(t.Context(), lab.topo.Spec("broker"))
+	assert.ErrorContains(t, err, "broker does not become healthy: its health check says: ")
+	assert.ErrorContains(t, err, "refused")
+}
+
+func TestFailedDependency(t *testing.T) {
+	lab, _ := openFake(t, func(topo *Topology) { topo.Spec("subscriber").Args = []string{"exit", "5"} })
+	assert.ErrorContains(t, lab.Start(t.Context()), "publisher waits for subscriber: it ended with exit code 5")
+}
+
+func TestStartTwice(t *testing.T) {
+	lab, _ := openFake(t, nil)
+	broker := lab.topo.Spec("broker")
+	require.NoError(t, lab.Start(t.Context(), broker))
+	assert.ErrorContains(t, lab.Start(t.Context(), broker), "already started")
+	assert.ErrorContains(t, lab.Start(t.Context(), broker.Clone("b"), broker.Clone("b")), "already started")
+	require.NoError(t, lab.Close(t.Context()))
+	require.NoError(t, lab.Close(t.Context()), "twice")
+	assert.ErrorIs(t, lab.Start(t.Context(), broker.Clone("late")), errClosed)
+}
+
+func TestCloseWhileStarting(t *testing.T) {
+	lab, out := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"wait"} }) // is never healthy
+	failed := make(chan error, 1)
+	go func() { failed <- lab.Start(context.Background()) }()
+	out.waitFor(t, "broker", "ready")
+	require.NoError(t, lab.Close(t.Context()))
+	assert.Error(t, <-failed)
+}
+
+func TestInterruptedStart(t *testing.T) {
+	lab, out := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"wait"} })
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan error, 1)
+	go func() { failed <- lab.Start(ctx) }()
+	out.waitFor(t, "broker", "ready")
+	cancel()
+	assert.Error(t, <-failed)
+}
+
+func TestTakenPort(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	require.NoError(t, err)
+	t.Setenv("FAKE_PORT", port)
+	topo, err := Load("testdata/compose.yaml")
+	require.NoError(t, err)
+	engine, err := fakeEngine()
+	require.NoError(t, err)
+	_, err = engine.Open(t.Context(), topo, Options{FilePorts: true})
+	assert.ErrorContains(t, err, "port "+port+" of this machine, which broker would use, is not free")
+}
+
+func TestFailedBuild(t *testing.T) {
+	path := composeFile(t, "    labels: {pubsublab.role: broker}", "")
+	dir := filepath.Dir(path)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "one"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module one\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "one", "main.go"), []byte("package main\nfunc main() { nonsense }\n"), 0o600))
+	topo, err := Load(path)
+	require.NoError(t, err)
+	engine, err := NewEngine(t.Context(), Processes)
+	require.NoError(t, err)
+	defer engine.Close()
+	var steps []Step
+	_, err = engine.Open(t.Context(), topo, Options{Progress: func(s Step) { steps = append(steps, s) }})
+	assert.ErrorContains(t, err, "building program one failed")
+	assert.ErrorContains(t, err, "undefined: nonsense")
+	assert.Equal(t, []Step{{What: "program one", Now: "go build ./one"}}, steps)
+}
+
+func TestWords(t *testing.T) {
+	w := words{
+		own:    types.ServicePortConfig{Target: 5000},
+		local:  "40001",
+		hosts:  map[string]hostWords{"server": {"5000", "40001"}, "other": {"80", "40002"}},
+		mounts: []types.ServiceVolumeConfig{{Source: "/host/a.txt", Target: "/script.txt"}, {Source: "/host/dir", Target: "/data/"}},
+	}
+	for _, test := range []struct{ in, want []string }{
+		{[]string{"--history=64MiB", "5000"}, []string{"--history=64MiB", "40001"}},
+		{[]string{"server", "5000", "PUBLISHER", "a.b"}, []string{"127.0.0.1", "40001", "PUBLISHER", "a.b"}},
+		{[]string{"other", "80"}, []string{"127.0.0.1", "40002"}},
+		{[]string{"healthcheck", "127.0.0.1:5000"}, []string{"healthcheck", "127.0.0.1:40001"}},
+		{[]string{"server:5000", "other:80", "other:81"}, []string{"127.0.0.1:40001", "127.0.0.1:40002", "other:81"}},
+		{[]string{"--script=/script.txt", "/data/x/y", "/database"}, []string{"--script=/host/a.txt", "/host/dir/x/y", "/database"}},
+		{[]string{"--count=5000", "-1", ""}, []string{"--count=5000", "-1", ""}},
+	} {
+		assert.Equal(t, test.want, w.args(test.in))
+	}
+	client := w
+	client.own = types.ServicePortConfig{}
+	assert.Equal(t, []string{"5000"}, client.args([]string{"5000"}), "of a client a lone number is no port")
+}
+
+func TestLineWriter(t *testing.T) {
+	const text = "one\n\ntwo\r\nthree"
+	for size := 1; size <= len(text); size++ {
+		var lines []string
+		w := &lineWriter{line: func(line string) { lines = append(lines, line) }}
+		for rest := []byte(text); len(rest) > 0; {
+			n, err := w.Write(rest[:min(size, len(rest))])
+			require.NoError(t, err)
+			rest = rest[n:]
+		}
+		w.end()
+		w.end()
+		assert.Equal(t, []string{"one", "", "two", "three"}, lines, "in blocks of %d", size)
+	}
+}
+
+func TestBuildLog(t *testing.T) {
+	var now []string
+	log := &buildLog{now: func(text string) { now = append(now, text) }}
+	w := &lineWriter{line: log.line}
+	_, err := w.Write([]byte("Step 1/2 : FROM x\n ---> 123\nok\nStep 2/2 : RUN [\"go\"]\n\x1b[91mgo: downloading a.b/c v1\n\x1b[0mx.go:1:1: no\nRemoving intermediate container 4\n"))
+	require.NoError(t, err)
+	assert.Equal(t, []string{"step 1/2 FROM", "step 2/2 RUN", "downloading a.b/c v1"}, now)
+	assert.Equal(t, "\nthe last lines of the build:\n  Step 2/2 : RUN [\"go\"]\n  x.go:1:1: no", log.end())
+
+	many := &buildLog{}
+	for range 100 {
+		many.line("again")
+	}
+	assert.Equal(t, 2*tailLines, bytes.Count([]byte(many.end()), []byte("again")))
+}
