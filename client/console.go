@@ -8,7 +8,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -132,18 +131,16 @@ func (h noticeHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h noticeHandler) WithGroup(string) slog.Handler      { return h }
 
 func (h noticeHandler) Handle(_ context.Context, r slog.Record) error {
-	var details []string
+	text := r.Message
+	why := ""
 	r.Attrs(func(a slog.Attr) bool {
-		switch v := a.Value.Any().(type) {
-		case error:
-			details = append(details, explain(v, h.addr))
-		case time.Duration:
-			details = append(details, a.Key+" "+v.String())
-		default:
-			details = append(details, strings.ReplaceAll(a.Key, "_", " ")+" "+a.Value.String())
+		if err, ok := a.Value.Any().(error); ok {
+			why = ": " + explain(err, h.addr)
+		} else {
+			text += fmt.Sprintf(" (%s %v)", strings.ReplaceAll(a.Key, "_", " "), a.Value)
 		}
 		return true
 	})
-	h.console.notice("%s: %s", r.Message, strings.Join(details, ", "))
+	h.console.notice("%s%s", text, why)
 	return nil
 }

@@ -27,9 +27,9 @@ func explain(err error, addr string) string {
 	case errors.As(err, &refusal) && refusal.Text == protocol.TakenOver:
 		return "another client has connected with this name and taken it over: choose another --name"
 	case errors.As(err, &refusal):
-		return refusal.Error()
+		return "the server says: " + refusal.Text
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("no server at %s (connection refused): start one with \"go run ./server %s\", or check the address", addr, port)
+		return fmt.Sprintf("no server at %s (connection refused): start one with \"server %s\", or check the address", addr, port)
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return fmt.Sprintf("unknown host %q: check the name", dns.Name)
 	case errors.As(err, &dns):

@@ -65,6 +65,7 @@ func parse(args []string, stdout, stderr io.Writer) (o *options, exit int, ok bo
 		return nil, 0, false // --help or --version
 	}
 	if err != nil {
+		parser.Stdout = stderr // for the usage
 		parser.FatalIfErrorf(err)
 		return nil, 2, false
 	}

@@ -122,7 +122,7 @@ func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost erro
 		}
 		var s *session
 		if s, err = c.once(ctx, hello); err == nil {
-			if !first {
+			if lost != nil {
 				c.cfg.Logger.Info("connected again", "after", time.Since(c.outage).Round(time.Millisecond))
 			}
 			c.connected = time.Now()

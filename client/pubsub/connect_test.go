@@ -151,8 +151,7 @@ func TestReconnectionIsTold(t *testing.T) {
 	s.Close()
 	assert.Equal(t, `level=WARN msg="connection lost, trying again" for=30s err=EOF
 level=INFO msg="connected again"
-level=WARN msg="the server has lost its history, reading its new one from the beginning" read_before=6
-level=INFO msg="connected again"
+level=WARN msg="the server has lost its history, reading its new one from the beginning" had_read_up_to=6
 `, out.String())
 }
 

@@ -89,7 +89,7 @@ func (p *Publisher) resume(s *session) error {
 		// from where the server is.
 		p.base = p.queue.acked - (next - 1)
 		if before.Journal != s.welcome.Journal {
-			p.cfg.Logger.Warn("the server has lost its history: subscribers that had not read it miss lines", "acknowledged", p.queue.acked)
+			p.cfg.Logger.Warn("the server has lost its history: subscribers miss what they had not read of it", "acknowledged", p.queue.acked)
 		}
 	}
 	p.queue.rewind()

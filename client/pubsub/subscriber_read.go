@@ -82,9 +82,10 @@ func (s *Subscriber) reconnect(ctx context.Context) error {
 		s.session = session
 		s.current.Store(session)
 		if !s.lost && (now.Next < s.next || now.Journal != before.Journal) {
-			s.cfg.Logger.Warn("the server has lost its history, reading its new one from the beginning", "read_before", s.next-1)
+			s.cfg.Logger.Warn("the server has lost its history, reading its new one from the beginning", "had_read_up_to", s.next-1)
 			s.lost = true
 			session.Close()
+			s.connector.healthy()
 			continue
 		}
 		s.err = nil
