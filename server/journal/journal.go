@@ -23,11 +23,13 @@ type Journal interface {
 	ID() string
 
 	// Append adds an entry at the end of the order. Its Pos and Time are the
-	// journal's to set, and its Lines belong to the journal from then on. It
-	// waits while there is no room, until ctx ends; events do not wait. done is called exactly once
-	// where Append returned nil, with the outcome, perhaps later and on another
-	// goroutine; entries of one caller are acknowledged in the order of its calls.
-	// Lines of a run that the journal has already are left out (P15).
+	// journal's to set, the Time of an event too, so that times never run
+	// backwards along the order; its Lines belong to the journal from then on.
+	// It waits while there is no room, until ctx ends; events do not wait. done
+	// is called exactly once where Append returned nil, with the outcome, perhaps
+	// later and on another goroutine; entries of one caller are acknowledged in
+	// the order of its calls. Lines of a run that the journal has already are
+	// left out (P15).
 	Append(ctx context.Context, e Entry, done func(error)) error
 
 	// Open finds where a reader begins (P12), and acquires that segment for it.

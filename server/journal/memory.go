@@ -71,6 +71,11 @@ func (m *Memory) Append(ctx context.Context, e Entry, done func(error)) error {
 	}
 	e.Pos = m.next
 	e.Time = m.nowLocked()
+	if e.Event != nil {
+		event := *e.Event
+		event.Time = e.Time
+		e.Event = &event
+	}
 	m.next += uint64(e.Count)
 	tail := m.tailLocked()
 	tail.add(&e)
