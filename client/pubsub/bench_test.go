@@ -1,6 +1,7 @@
 package pubsub
 
 import (
+	"pubsublab/client/internal/fake"
 	"pubsublab/protocol"
 	"strings"
 	"testing"
@@ -10,11 +11,11 @@ import (
 )
 
 func BenchmarkPublish(b *testing.B) {
-	f := newFake(b, func(p *peer) {
-		p.accept(" next=1")
-		p.discard()
+	f := fake.New(b, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Discard()
 	})
-	p, err := DialPublisher(b.Context(), f.addr, Config{Name: "bench"})
+	p, err := DialPublisher(b.Context(), f.Addr, Config{Name: "bench"})
 	require.NoError(b, err)
 	line := strings.Repeat("x", 63)
 	b.SetBytes(64)
@@ -31,18 +32,18 @@ func BenchmarkPublish(b *testing.B) {
 func BenchmarkNext(b *testing.B) {
 	line := strings.Repeat("x", 63) + "\n"
 	batch := protocol.Batch{Pos: 1, Time: time.Now(), From: "keeper", Topic: "sea.light", Count: 1000, Lines: []byte(strings.Repeat(line, 1000))}
-	f := newFake(b, func(p *peer) {
-		p.accept(" next=1")
+	f := fake.New(b, func(p *fake.Peer) {
+		p.Accept(" next=1")
 		var out []byte
 		for {
 			out = protocol.TSV.AppendBatch(out[:0], &batch)
-			if _, err := p.conn.Write(out); err != nil {
+			if _, err := p.Conn.Write(out); err != nil {
 				return
 			}
 			batch.Pos += 1000
 		}
 	})
-	s, err := DialSubscriber(b.Context(), f.addr, Config{})
+	s, err := DialSubscriber(b.Context(), f.Addr, Config{})
 	require.NoError(b, err)
 	b.SetBytes(64)
 	b.ReportAllocs()

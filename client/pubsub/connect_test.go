@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/client/internal/fake"
 	"pubsublab/protocol"
 )
 
@@ -106,12 +107,12 @@ func TestDialDoesNotAskTwice(t *testing.T) {
 		"a server that cannot number": {protocol.Prompt + "registered as PUBLISHER name=a next=x\n", `not a Pub/Sub Lab server: bad "next=x" in "registered as PUBLISHER name=a next=x", expected a number`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFake(t, func(p *peer) {
-				p.line()
-				p.send(c.answer)
-				p.line()
-			}, func(*peer) { t.Error("asked twice") })
-			_, err := DialPublisher(t.Context(), f.addr, Config{})
+			f := fake.New(t, func(p *fake.Peer) {
+				p.Line()
+				p.Send(c.answer)
+				p.Line()
+			}, func(*fake.Peer) { t.Error("asked twice") })
+			_, err := DialPublisher(t.Context(), f.Addr, Config{})
 			assert.EqualError(t, err, c.want)
 		})
 	}
@@ -134,15 +135,15 @@ func TestDialChecksTheConfiguration(t *testing.T) {
 
 func TestReconnectionIsTold(t *testing.T) {
 	log, out := testLog()
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=7")
-	}, func(p *peer) {
-		p.send("gibber")
-	}, func(p *peer) {
-		p.accept(" next=3")
-	}, func(p *peer) {
-		p.accept(" next=1")
-		p.line()
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=7")
+	}, func(p *fake.Peer) {
+		p.Send("gibber")
+	}, func(p *fake.Peer) {
+		p.Accept(" next=3")
+	}, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Line()
 	})
 	s := dialSubscriber(t, f, Config{Logger: log})
 	item, err := s.Next(t.Context())

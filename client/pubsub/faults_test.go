@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/client/internal/fake"
 	"pubsublab/protocol"
 )
 
@@ -27,31 +28,31 @@ func TestPublisherIsExactAtEveryByte(t *testing.T) {
 				want = append(want, strings.Repeat(fmt.Sprint(i), random.IntN(4)))
 			}
 			var journal []string
-			cut := func(p *peer) {
-				p.accept(fmt.Sprintf(" next=%d", len(journal)+1))
+			cut := func(p *fake.Peer) {
+				p.Accept(fmt.Sprintf(" next=%d", len(journal)+1))
 				read := make([]byte, random.IntN(200))
-				n, _ := io.ReadFull(p.r, read)
+				n, _ := io.ReadFull(p.R, read)
 				lines := strings.SplitAfter(string(read[:n]), "\n")
 				for _, line := range lines[:len(lines)-1] { // the last one is not whole
 					journal = append(journal, strings.TrimSuffix(line, "\n"))
 				}
 				if n := len(journal); n > 0 {
 					ack := fmt.Sprintf("ack %d\n", 1+random.IntN(n))
-					p.send(ack[:random.IntN(len(ack)+1)])
+					p.Send(ack[:random.IntN(len(ack)+1)])
 				}
 				if random.IntN(2) == 0 {
-					p.reset()
+					p.Reset()
 				}
 			}
-			scripts := slices.Repeat([]func(*peer){cut}, 4)
-			scripts = append(scripts, func(p *peer) {
-				p.accept(fmt.Sprintf(" next=%d", len(journal)+1))
-				for line := p.line(); line != protocol.Terminate; line = p.line() {
+			scripts := slices.Repeat([]func(*fake.Peer){cut}, 4)
+			scripts = append(scripts, func(p *fake.Peer) {
+				p.Accept(fmt.Sprintf(" next=%d", len(journal)+1))
+				for line := p.Line(); line != protocol.Terminate; line = p.Line() {
 					journal = append(journal, line)
-					p.send(fmt.Sprintf("ack %d\n", len(journal)))
+					p.Send(fmt.Sprintf("ack %d\n", len(journal)))
 				}
 			})
-			p := dialPublisher(t, newFake(t, scripts...), Config{Name: "a"})
+			p := dialPublisher(t, fake.New(t, scripts...), Config{Name: "a"})
 			publish(t, p, want...)
 			require.NoError(t, p.Close(t.Context()))
 			assert.Equal(t, want, journal)
@@ -75,20 +76,20 @@ func TestSubscriberIsExactAtEveryByte(t *testing.T) {
 				}
 				journal = append(journal, string(protocol.TSV.AppendMessage(nil, &protocol.Message{Pos: pos, From: "a", Line: fmt.Sprint("line ", pos)})))
 			}
-			cut := func(p *peer) {
-				p.send(protocol.Prompt)
-				h, _ := protocol.ParseHello(p.line())
+			cut := func(p *fake.Peer) {
+				p.Send(protocol.Prompt)
+				h, _ := protocol.ParseHello(p.Line())
 				pos := max(h.From.Position(), 1)
 				all := strings.Join(journal[starts[pos-1]:], "")
-				p.send(fmt.Sprintf("registered as SUBSCRIBER name=s next=%d\n", pos))
-				if p.number <= 4 {
+				p.Send(fmt.Sprintf("registered as SUBSCRIBER name=s next=%d\n", pos))
+				if p.Number <= 4 {
 					all = all[:random.IntN(min(len(all), 3000))]
 				}
-				p.send(all)
-				p.conn.CloseWrite()
-				p.line()
+				p.Send(all)
+				p.Conn.CloseWrite()
+				p.Line()
 			}
-			s := dialSubscriber(t, newFake(t, slices.Repeat([]func(*peer){cut}, 5)...), Config{From: protocol.FromFirst()})
+			s := dialSubscriber(t, fake.New(t, slices.Repeat([]func(*fake.Peer){cut}, 5)...), Config{From: protocol.FromFirst()})
 			var got []string
 			for len(got) < len(journal) {
 				item, err := s.Next(t.Context())

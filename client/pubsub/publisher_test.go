@@ -11,13 +11,14 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/client/internal/fake"
 	"pubsublab/protocol"
 )
 
 // dialPublisher makes a Publisher that ends with the test.
-func dialPublisher(t *testing.T, f *fake, cfg Config) *Publisher {
+func dialPublisher(t *testing.T, f *fake.Server, cfg Config) *Publisher {
 	t.Helper()
-	p, err := DialPublisher(t.Context(), f.addr, cfg)
+	p, err := DialPublisher(t.Context(), f.Addr, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -35,15 +36,15 @@ func publish(t *testing.T, p *Publisher, lines ...string) {
 }
 
 func TestPublisherSendsAndIsAcknowledged(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		h := p.accept(" next=1")
+	f := fake.New(t, func(p *fake.Peer) {
+		h := p.Accept(" next=1")
 		assert.Equal(t, "a", h.Name)
 		assert.Equal(t, "sea.light", h.Topic)
 		assert.True(t, h.Ack)
 		assert.NotEmpty(t, h.Run)
-		p.want("one", "", "drei\r")
-		p.send("ack 2\nack 3\n")
-		p.want("terminate")
+		p.Want("one", "", "drei\r")
+		p.Send("ack 2\nack 3\n")
+		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a", Topic: "sea.light"})
 	assert.Equal(t, protocol.Welcome{Role: protocol.Publisher, Name: "a", Publishers: 1, Subscribers: 1, Next: 1}, p.Welcome())
@@ -57,11 +58,11 @@ func TestPublisherSendsAndIsAcknowledged(t *testing.T) {
 }
 
 func TestPublisherRefusesWhatIsNoMessage(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.want("fine")
-		p.send("ack 1\n")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want("fine")
+		p.Send("ack 1\n")
+		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a"})
 	for _, line := range []string{"two\nlines", "nul\x00", "\xff", " terminate ", strings.Repeat("x", protocol.MaxLine+1)} {
@@ -76,34 +77,34 @@ func TestPublisherRefusesWhatIsNoMessage(t *testing.T) {
 // reading that nobody heard of. The server tells what it has.
 func TestPublisherSendsAgainExactlyWhatIsMissing(t *testing.T) {
 	var run string
-	resume := func(p *peer, next int) {
-		h := p.accept(fmt.Sprintf(" next=%d", next))
-		assert.Equal(t, run, h.Run, "connection %d: the run", p.number)
+	resume := func(p *fake.Peer, next int) {
+		h := p.Accept(fmt.Sprintf(" next=%d", next))
+		assert.Equal(t, run, h.Run, "connection %d: the run", p.Number)
 	}
-	f := newFake(t, func(p *peer) {
-		run = p.accept(" next=1").Run
-		p.want(numbered("line", 1, 3)...)
-		p.send("ack 2\n")
-		p.r.Discard(len("lin")) // of the fourth
-		p.reset()
-	}, func(p *peer) {
+	f := fake.New(t, func(p *fake.Peer) {
+		run = p.Accept(" next=1").Run
+		p.Want(numbered("line", 1, 3)...)
+		p.Send("ack 2\n")
+		p.R.Discard(len("lin")) // of the fourth
+		p.Reset()
+	}, func(p *fake.Peer) {
 		resume(p, 4)
-		p.want(numbered("line", 4, 6)...)
-		p.send("ack 5\nac")
-		p.reset()
-	}, func(p *peer) {
+		p.Want(numbered("line", 4, 6)...)
+		p.Send("ack 5\nac")
+		p.Reset()
+	}, func(p *fake.Peer) {
 		resume(p, 7)
-		p.want(numbered("line", 7, 8)...)
-		p.conn.CloseWrite() // an end instead of a broken connection
-		p.want(numbered("line", 9, 10)...)
-	}, func(p *peer) {
+		p.Want(numbered("line", 7, 8)...)
+		p.Conn.CloseWrite() // an end instead of a broken connection
+		p.Want(numbered("line", 9, 10)...)
+	}, func(p *fake.Peer) {
 		resume(p, 9)
-		p.want(numbered("line", 9, 10)...)
-		p.want("terminate")
-		p.reset() // acknowledged or not, the client cannot know
-	}, func(p *peer) {
+		p.Want(numbered("line", 9, 10)...)
+		p.Want("terminate")
+		p.Reset() // acknowledged or not, the client cannot know
+	}, func(p *fake.Peer) {
 		resume(p, 11)
-		p.want("terminate")
+		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a"})
 	publish(t, p, numbered("line", 1, 10)...)
@@ -113,22 +114,22 @@ func TestPublisherSendsAgainExactlyWhatIsMissing(t *testing.T) {
 
 func TestPublisherGoesOnAtARestartedServer(t *testing.T) {
 	var rejected []Rejected
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1 journal=one")
-		p.want("line 1", "line 2", "line 3")
-		p.send("ack 2\n")
-		p.want("line 4")
-		p.reset()
-	}, func(p *peer) {
-		p.accept(" next=1 journal=two")
-		p.want("line 3", "line 4", "line 5")
-		p.send("error: line 3 is odd\nack 2\n")
-		p.reset()
-	}, func(p *peer) {
-		p.accept(" next=3 journal=two")
-		p.want("line 5")
-		p.send("error: line 3 is odd\nack 3\n")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1 journal=one")
+		p.Want("line 1", "line 2", "line 3")
+		p.Send("ack 2\n")
+		p.Want("line 4")
+		p.Reset()
+	}, func(p *fake.Peer) {
+		p.Accept(" next=1 journal=two")
+		p.Want("line 3", "line 4", "line 5")
+		p.Send("error: line 3 is odd\nack 2\n")
+		p.Reset()
+	}, func(p *fake.Peer) {
+		p.Accept(" next=3 journal=two")
+		p.Want("line 5")
+		p.Send("error: line 3 is odd\nack 3\n")
+		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a", Rejected: func(r Rejected) { rejected = append(rejected, r) }})
 	publish(t, p, "line 1", "line 2", "line 3")
@@ -141,16 +142,16 @@ func TestPublisherGoesOnAtARestartedServer(t *testing.T) {
 
 // The server does not count rejected lines at the end of a run as being there.
 func TestPublisherKeepsCountWhenAcknowledgedLinesAreAskedForAgain(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1 journal=one")
-		p.want("line 1", "line 2")
-		p.send("error: line 2 is odd\nack 2\n")
-		p.reset()
-	}, func(p *peer) {
-		p.accept(" next=2 journal=one")
-		p.want("line 3")
-		p.send("ack 2\n")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1 journal=one")
+		p.Want("line 1", "line 2")
+		p.Send("error: line 2 is odd\nack 2\n")
+		p.Reset()
+	}, func(p *fake.Peer) {
+		p.Accept(" next=2 journal=one")
+		p.Want("line 3")
+		p.Send("ack 2\n")
+		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a"})
 	publish(t, p, "line 1", "line 2")
@@ -162,11 +163,11 @@ func TestPublisherKeepsCountWhenAcknowledgedLinesAreAskedForAgain(t *testing.T) 
 
 func TestPublisherTellsOfRejectedLines(t *testing.T) {
 	var rejected []Rejected
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.want("good", "bad", "ugly", "fine")
-		p.send("error: line 2 is bad: rejected\nack 3\nerror: line 3 is late\nack 4\n")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want("good", "bad", "ugly", "fine")
+		p.Send("error: line 2 is bad: rejected\nack 3\nerror: line 3 is late\nack 4\n")
+		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a", Rejected: func(r Rejected) { rejected = append(rejected, r) }})
 	publish(t, p, "good", "bad", "ugly", "fine")
@@ -178,11 +179,11 @@ func TestPublisherTellsOfRejectedLines(t *testing.T) {
 }
 
 func TestPublisherWithoutANameNeverSendsAgain(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		assert.Empty(t, p.accept("").Run)
-		p.want("one", "two", "three")
-		p.send("ack 1\n")
-		p.reset()
+	f := fake.New(t, func(p *fake.Peer) {
+		assert.Empty(t, p.Accept("").Run)
+		p.Want("one", "two", "three")
+		p.Send("ack 1\n")
+		p.Reset()
 	})
 	p := dialPublisher(t, f, Config{})
 	publish(t, p, "one", "two", "three")
@@ -194,15 +195,15 @@ func TestPublisherWithoutANameNeverSendsAgain(t *testing.T) {
 }
 
 func TestPublisherWithoutANameComesBackIfNothingIsUnderWay(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept("")
-		p.want("one")
-		p.send("ack 1\n")
-	}, func(p *peer) {
-		p.accept("")
-		p.want("two")
-		p.send("error: line 1 is odd\nack 1\n")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept("")
+		p.Want("one")
+		p.Send("ack 1\n")
+	}, func(p *fake.Peer) {
+		p.Accept("")
+		p.Want("two")
+		p.Send("error: line 1 is odd\nack 1\n")
+		p.Want("terminate")
 	})
 	var rejected []Rejected
 	p := dialPublisher(t, f, Config{Rejected: func(r Rejected) { rejected = append(rejected, r) }})
@@ -216,11 +217,11 @@ func TestPublisherWithoutANameComesBackIfNothingIsUnderWay(t *testing.T) {
 }
 
 func TestPublisherEndsWhenItsNameIsTaken(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.want("one")
-		p.send("error: " + protocol.TakenOver + "\n")
-	}, func(*peer) { t.Error("it came back") })
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want("one")
+		p.Send("error: " + protocol.TakenOver + "\n")
+	}, func(*fake.Peer) { t.Error("it came back") })
 	p := dialPublisher(t, f, Config{Name: "a"})
 	publish(t, p, "one")
 	err := p.Flush(t.Context())
@@ -231,17 +232,17 @@ func TestPublisherEndsWhenItsNameIsTaken(t *testing.T) {
 }
 
 func TestPublisherComesBackToAServerThatWasShutDown(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.want("one")
-		p.send("error: the server is shutting down\n")
-	}, func(p *peer) {
-		p.send("error: the server is full\n")
-	}, func(p *peer) {
-		p.accept(" next=1")
-		p.want("one")
-		p.send("ack 1\n")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want("one")
+		p.Send("error: the server is shutting down\n")
+	}, func(p *fake.Peer) {
+		p.Send("error: the server is full\n")
+	}, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want("one")
+		p.Send("ack 1\n")
+		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a"})
 	publish(t, p, "one")
@@ -249,27 +250,27 @@ func TestPublisherComesBackToAServerThatWasShutDown(t *testing.T) {
 }
 
 func TestPublisherDistrustsAServerThatCannotCount(t *testing.T) {
-	for name, script := range map[string][]func(*peer){
-		"acks what was not sent": {func(p *peer) {
-			p.accept(" next=1")
-			p.want("one")
-			p.send("ack 2\n")
-			p.line()
+	for name, script := range map[string][]func(*fake.Peer){
+		"acks what was not sent": {func(p *fake.Peer) {
+			p.Accept(" next=1")
+			p.Want("one")
+			p.Send("ack 2\n")
+			p.Line()
 		}},
-		"asks for what was not sent": {func(p *peer) {
-			p.accept(" next=1")
-			p.want("one")
-		}, func(p *peer) {
-			p.accept(" next=3")
-			p.line()
+		"asks for what was not sent": {func(p *fake.Peer) {
+			p.Accept(" next=1")
+			p.Want("one")
+		}, func(p *fake.Peer) {
+			p.Accept(" next=3")
+			p.Line()
 		}},
-		"does not say where to go on": {func(p *peer) {
-			p.accept("")
-			p.line()
+		"does not say where to go on": {func(p *fake.Peer) {
+			p.Accept("")
+			p.Line()
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := dialPublisher(t, newFake(t, script...), Config{Name: "a"})
+			p := dialPublisher(t, fake.New(t, script...), Config{Name: "a"})
 			p.Publish(t.Context(), "one")
 			assert.ErrorIs(t, p.Close(t.Context()), ErrNotAServer)
 		})
@@ -278,12 +279,12 @@ func TestPublisherDistrustsAServerThatCannotCount(t *testing.T) {
 
 func TestPublisherWindow(t *testing.T) {
 	release := make(chan string)
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
 		for s := range release {
-			p.send(s)
+			p.Send(s)
 		}
-		p.want("12345", "12345", "1")
+		p.Want("12345", "12345", "1")
 	})
 	p := dialPublisher(t, f, Config{Name: "a", Window: 12})
 	publish(t, p, "12345", "12345") // with their line ends 12 bytes
@@ -309,11 +310,11 @@ func TestPublisherWindow(t *testing.T) {
 }
 
 func TestPublisherGivesUp(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.want(numbered("line", 1, 5)...)
-		p.send("ack 3\n")
-		p.reset()
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want(numbered("line", 1, 5)...)
+		p.Send("ack 3\n")
+		p.Reset()
 	})
 	p := dialPublisher(t, f, Config{Name: "a", GiveUp: 300 * time.Millisecond})
 	publish(t, p, numbered("line", 1, 5)...)
@@ -327,9 +328,9 @@ func TestPublisherGivesUp(t *testing.T) {
 }
 
 func TestGoroutinesMayShareOnePublisher(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.discard()
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Discard()
 	})
 	p := dialPublisher(t, f, Config{Name: "a", Window: 4096})
 	var publishing sync.WaitGroup

@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/client/internal/fake"
 	"pubsublab/protocol"
 )
 
-func dialSubscriber(t *testing.T, f *fake, cfg Config) *Subscriber {
+func dialSubscriber(t *testing.T, f *fake.Server, cfg Config) *Subscriber {
 	t.Helper()
-	s, err := DialSubscriber(t.Context(), f.addr, cfg)
+	s, err := DialSubscriber(t.Context(), f.Addr, cfg)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
@@ -37,12 +38,12 @@ func wantItems(t *testing.T, s *Subscriber, want ...string) {
 }
 
 func TestSubscriberReceives(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		h := p.accept(" next=7")
+	f := fake.New(t, func(p *fake.Peer) {
+		h := p.Accept(" next=7")
 		assert.Equal(t, "SUBSCRIBER name=s topic=sea.* from=-5 format=tsv", h.String())
-		p.send("7\t" + stamp + "\ta\tsea.light\tone\n8\t" + stamp + "\ta\tsea.light\t\ttwo\r\r\n")
-		p.send("#joined\t" + stamp + "\tPUBLISHER\tb\t\n9\t" + stamp + "\tb\t\t\n")
-		p.want("terminate")
+		p.Send("7\t" + stamp + "\ta\tsea.light\tone\n8\t" + stamp + "\ta\tsea.light\t\ttwo\r\r\n")
+		p.Send("#joined\t" + stamp + "\tPUBLISHER\tb\t\n9\t" + stamp + "\tb\t\t\n")
+		p.Want("terminate")
 	})
 	s := dialSubscriber(t, f, Config{Name: "s", Topic: "sea.*", From: protocol.FromLast(5)})
 	assert.EqualValues(t, 7, s.Welcome().Next)
@@ -59,10 +60,10 @@ func TestSubscriberReceives(t *testing.T) {
 }
 
 func TestSubscriberAll(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.send("1\t" + stamp + "\ta\t\tone\n2\t" + stamp + "\ta\t\ttwo\n3\t" + stamp + "\ta\t\tthree\n")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send("1\t" + stamp + "\ta\t\tone\n2\t" + stamp + "\ta\t\ttwo\n3\t" + stamp + "\ta\t\tthree\n")
+		p.Want("terminate")
 	})
 	s := dialSubscriber(t, f, Config{})
 	for item, err := range s.All(t.Context()) {
@@ -83,11 +84,11 @@ func TestSubscriberAll(t *testing.T) {
 
 func TestSubscriberCanBeInterruptedInTheMiddleOfALine(t *testing.T) {
 	rest := make(chan string)
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.send("1\t" + stamp + "\ta\t\tone\n2\t" + stamp + "\ta")
-		p.send(<-rest)
-		p.line()
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send("1\t" + stamp + "\ta\t\tone\n2\t" + stamp + "\ta")
+		p.Send(<-rest)
+		p.Line()
 	})
 	s := dialSubscriber(t, f, Config{})
 	wantItems(t, s, "one")
@@ -103,9 +104,9 @@ func TestSubscriberCanBeInterruptedInTheMiddleOfALine(t *testing.T) {
 }
 
 func TestSubscriberCloseWakesNext(t *testing.T) {
-	f := newFake(t, func(p *peer) {
-		p.accept(" next=1")
-		p.want("terminate")
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want("terminate")
 	})
 	s := dialSubscriber(t, f, Config{})
 	time.AfterFunc(20*time.Millisecond, s.Close)
@@ -114,7 +115,7 @@ func TestSubscriberCloseWakesNext(t *testing.T) {
 }
 
 func TestSubscriberCloseEndsAReconnection(t *testing.T) {
-	f := newFake(t, func(p *peer) { p.accept(" next=1") })
+	f := fake.New(t, func(p *fake.Peer) { p.Accept(" next=1") })
 	s := dialSubscriber(t, f, Config{GiveUp: time.Hour})
 	time.AfterFunc(200*time.Millisecond, s.Close)
 	_, err := s.Next(t.Context())
@@ -124,26 +125,26 @@ func TestSubscriberCloseEndsAReconnection(t *testing.T) {
 func TestSubscriberGoesOnWhereItWas(t *testing.T) {
 	joined := "#joined\t" + stamp + "\tPUBLISHER\tb\t"
 	leaves := "#left\t" + stamp + "\tPUBLISHER\tb\t\t5\teof"
-	from := func(p *peer, next string, want protocol.From) {
-		assert.Equal(t, want, p.accept(next).From, "connection %d: from", p.number)
+	from := func(p *fake.Peer, next string, want protocol.From) {
+		assert.Equal(t, want, p.Accept(next).From, "connection %d: from", p.Number)
 	}
-	f := newFake(t, func(p *peer) {
+	f := fake.New(t, func(p *fake.Peer) {
 		from(p, " next=5", protocol.From{})
-		p.send(joined + "\n" + leaves + "\n")
-		p.reset()
-	}, func(p *peer) { // nothing but events had come, and they come again
+		p.Send(joined + "\n" + leaves + "\n")
+		p.Reset()
+	}, func(p *fake.Peer) { // nothing but events had come, and they come again
 		from(p, " next=5", protocol.FromPosition(5))
-		p.send(joined + "\n" + leaves + "\n" + joined + "\n5\t" + stamp + "\ta\t\tfive\n" + joined + "\n" + leaves + "\n6\t")
-	}, func(p *peer) { // cut in a line; only one of the events comes again
+		p.Send(joined + "\n" + leaves + "\n" + joined + "\n5\t" + stamp + "\ta\t\tfive\n" + joined + "\n" + leaves + "\n6\t")
+	}, func(p *fake.Peer) { // cut in a line; only one of the events comes again
 		from(p, " next=6", protocol.FromPosition(6))
-		p.send(leaves + "\n7\t" + stamp + "\ta\t\tseven\n")
-	}, func(p *peer) { // history does not reach back
+		p.Send(leaves + "\n7\t" + stamp + "\ta\t\tseven\n")
+	}, func(p *fake.Peer) { // history does not reach back
 		from(p, " next=11", protocol.FromPosition(8))
-		p.send("#gap\t3\n")
-	}, func(p *peer) { // cut behind the gap, which must not be told twice
+		p.Send("#gap\t3\n")
+	}, func(p *fake.Peer) { // cut behind the gap, which must not be told twice
 		from(p, " next=11", protocol.FromPosition(11))
-		p.send("11\t" + stamp + "\ta\t\televen\n")
-		p.want("terminate")
+		p.Send("11\t" + stamp + "\ta\t\televen\n")
+		p.Want("terminate")
 	})
 	s := dialSubscriber(t, f, Config{})
 	wantItems(t, s, joined, leaves, joined, "five", joined, leaves, leaves, "seven", "#gap\t3", "eleven")
@@ -156,20 +157,20 @@ func TestSubscriberReadsTheNewHistoryOfARestartedServer(t *testing.T) {
 		"that says so":                 " next=9 journal=two",
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFake(t, func(p *peer) {
-				p.accept(" next=7 journal=one")
-				p.send("7\t" + stamp + "\ta\t\tseven\n")
-			}, func(p *peer) {
-				assert.EqualValues(t, 8, p.accept(welcome).From.Position())
-				p.send("9\t" + stamp + "\ta\t\tnot this way\n")
-				p.line()
-			}, func(p *peer) {
-				assert.True(t, p.accept(" next=1 journal=two").From.First())
-				p.send("1\t" + stamp + "\ta\t\tnew one\n")
-			}, func(p *peer) {
-				assert.EqualValues(t, 2, p.accept(" next=2 journal=two").From.Position())
-				p.send("2\t" + stamp + "\ta\t\tnew two\n")
-				p.want("terminate")
+			f := fake.New(t, func(p *fake.Peer) {
+				p.Accept(" next=7 journal=one")
+				p.Send("7\t" + stamp + "\ta\t\tseven\n")
+			}, func(p *fake.Peer) {
+				assert.EqualValues(t, 8, p.Accept(welcome).From.Position())
+				p.Send("9\t" + stamp + "\ta\t\tnot this way\n")
+				p.Line()
+			}, func(p *fake.Peer) {
+				assert.True(t, p.Accept(" next=1 journal=two").From.First())
+				p.Send("1\t" + stamp + "\ta\t\tnew one\n")
+			}, func(p *fake.Peer) {
+				assert.EqualValues(t, 2, p.Accept(" next=2 journal=two").From.Position())
+				p.Send("2\t" + stamp + "\ta\t\tnew two\n")
+				p.Want("terminate")
 			})
 			s := dialSubscriber(t, f, Config{})
 			wantItems(t, s, "seven", "#gap\t0", "new one", "new two")
@@ -188,11 +189,11 @@ func TestSubscriberEnds(t *testing.T) {
 		"on an endless line":           {string(make([]byte, subscriberBuffer+1)), "not a Pub/Sub Lab server: it sent a line of more than 262144 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFake(t, func(p *peer) {
-				p.accept(" next=1")
-				p.send(c.sent)
-				io.Copy(io.Discard, p.r)
-			}, func(*peer) { t.Error("it came back") })
+			f := fake.New(t, func(p *fake.Peer) {
+				p.Accept(" next=1")
+				p.Send(c.sent)
+				io.Copy(io.Discard, p.R)
+			}, func(*fake.Peer) { t.Error("it came back") })
 			s := dialSubscriber(t, f, Config{})
 			_, err := s.Next(t.Context())
 			assert.EqualError(t, err, c.want)
@@ -203,7 +204,7 @@ func TestSubscriberEnds(t *testing.T) {
 }
 
 func TestSubscriberGivesUp(t *testing.T) {
-	f := newFake(t, func(p *peer) { p.accept(" next=1") })
+	f := fake.New(t, func(p *fake.Peer) { p.Accept(" next=1") })
 	s := dialSubscriber(t, f, Config{GiveUp: -1})
 	_, err := s.Next(t.Context())
 	assert.ErrorIs(t, err, io.EOF)

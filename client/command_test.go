@@ -1,0 +1,389 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"pubsublab/client/internal/fake"
+	"pubsublab/protocol"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// buffer is what a command writes to while the test reads it.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+func (b *buffer) waitFor(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(b.String(), text) }, 10*time.Second, time.Millisecond, "waiting for %q", text)
+}
+
+// result is how a command ended.
+type result struct {
+	exit           int
+	stdout, stderr string
+}
+
+// client runs the command. "HOST PORT" stands for the server's address.
+func client(t *testing.T, s *fake.Server, stdin io.Reader, args ...string) result {
+	t.Helper()
+	var stdout, stderr buffer
+	exit := run(t.Context(), at(s, args), stdin, &stdout, &stderr)
+	return result{exit, stdout.String(), stderr.String()}
+}
+
+func at(s *fake.Server, args []string) (full []string) {
+	for _, arg := range args {
+		if arg == "HOST PORT" {
+			host, port, _ := net.SplitHostPort(s.Addr)
+			full = append(full, host, port)
+		} else {
+			full = append(full, arg)
+		}
+	}
+	return full
+}
+
+func digest(lines ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
+	return hex.EncodeToString(sum[:])
+}
+
+const stamp = "2026-11-22T10:15:04.123456Z"
+
+func message(pos int, from, topic, line string) string {
+	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\n", pos, stamp, from, topic, line)
+}
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		env  [2]string
+		want string
+	}{
+		{args: nil, want: `expected "<host> <port>"`},
+		{args: []string{"localhost"}, want: `expected "<port>"`},
+		{args: []string{"localhost", "http"}, want: "port"},
+		{args: []string{"localhost", "70000"}, want: "port"},
+		{args: []string{"localhost", "1", "reader"}, want: `unknown role "reader", expected PUBLISHER or SUBSCRIBER`},
+		{args: []string{"localhost", "1", "publisher", "a", "b"}, want: "unexpected argument b"},
+		{args: []string{"localhost", "1", "publisher", "a", "--topic=b"}, want: "two topics given, a and b"},
+		{args: []string{"localhost", "1", "publisher", "a.*"}, want: "wildcard"},
+		{args: []string{"localhost", "1", "subscriber", ">.a"}, want: "> at the end only"},
+		{args: []string{"localhost", "1", "publisher", "--name=a b"}, want: "bad name"},
+		{args: []string{"localhost", "1", "publisher", "--rate=-1"}, want: "--rate"},
+		{args: []string{"localhost", "1", "publisher", "--rate=fast"}, want: "--rate"},
+		{args: []string{"localhost", "1", "publisher", "--retry=-1s"}, want: "--retry"},
+		{args: []string{"localhost", "1", "publisher", "--from=first", "--format=tsv", "--count=1", "--output=x"},
+			want: "--from, --format, --count, --output: not for a publisher"},
+		{args: []string{"localhost", "1", "publisher", "--publishers=2"}, want: "--publishers: not for a publisher"},
+		{args: []string{"localhost", "1", "subscriber", "--script=x", "--rate=3"}, want: "--script, --rate: not for a subscriber"},
+		{args: []string{"localhost", "1", "subscriber", "--from=now"}, want: `bad from "now"`},
+		{args: []string{"localhost", "1", "subscriber", "--format=xml"}, want: `unknown format "xml"`},
+		{args: []string{"localhost", "1", "subscriber", "--count=1", "--publishers=1"}, want: "can't be used together"},
+		{args: []string{"localhost", "1", "subscriber", "--publishers=-1"}, want: "--publishers"},
+		{args: []string{"localhost", "1", "subscriber"}, env: [2]string{"PUBSUB_FORMAT", "xml"}, want: `unknown format "xml"`},
+		{args: []string{"localhost", "1", "subscriber"}, env: [2]string{"PUBSUB_SCRIPT", "x"}, want: "--script: not for a subscriber"},
+		{args: []string{"localhost", "1"}, want: "no role given: add PUBLISHER or SUBSCRIBER"},
+	} {
+		t.Run(strings.Join(append(c.args, c.env[1]), " "), func(t *testing.T) {
+			if c.env[0] != "" {
+				t.Setenv(c.env[0], c.env[1])
+			}
+			got := client(t, nil, strings.NewReader(""), c.args...)
+			assert.Equal(t, 2, got.exit)
+			assert.Empty(t, got.stdout)
+			assert.Contains(t, got.stderr, "client: error: ")
+			assert.Contains(t, got.stderr, c.want)
+		})
+	}
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	got := client(t, nil, nil, "--help")
+	assert.Zero(t, got.exit)
+	assert.Empty(t, got.stderr)
+	for _, want := range []string{"Exit codes: 0 ", "$PUBSUB_NAME", "$PUBSUB_TOPIC", "$PUBSUB_RETRY", "$PUBSUB_SCRIPT", "$PUBSUB_RATE",
+		"$PUBSUB_FROM", "$PUBSUB_FORMAT", "$PUBSUB_COUNT", "$PUBSUB_PUBLISHERS", "$PUBSUB_OUTPUT"} {
+		assert.Contains(t, got.stdout, want)
+	}
+	got = client(t, nil, nil, "--version")
+	assert.Zero(t, got.exit)
+	assert.Regexp(t, `^client \S+ go1\.\d+`, got.stdout)
+}
+
+func TestPublishFromAPipe(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		h := p.Accept(" next=1")
+		assert.Equal(t, protocol.Publisher, h.Role)
+		assert.Equal(t, "keeper", h.Name)
+		assert.Equal(t, "sea.light", h.Topic)
+		p.Want("one", "", "three\r", "  four  ", "last")
+		p.Send("ack 5\n")
+		p.Want("terminate")
+	})
+	got := client(t, s, strings.NewReader("one\r\n\nthree\r\r\n  four  \nlast"), "--name=keeper", "HOST PORT", "Publisher", "sea.light")
+	assert.Equal(t, result{0, "", "registered as PUBLISHER keeper: 1 publisher and 1 subscriber online\n" +
+		"summary: 5 lines sent, 5 acknowledged, 0 rejected\n"}, got)
+}
+
+func TestPublishScript(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script.txt")
+	long := strings.Repeat("x", protocol.MaxLine)
+	require.NoError(t, os.WriteFile(script, []byte("one\n"+long+"\n"+long+"y\nnul \x00\n\xff\n"+strings.Repeat(long, 5)+"\ntwo\n terminate \nthree\n"), 0o600))
+	t.Setenv("PUBSUB_SCRIPT", script)
+	t.Setenv("PUBSUB_TOPIC", "rail")
+	s := fake.New(t, func(p *fake.Peer) {
+		assert.Equal(t, "rail", p.Accept("").Topic)
+		p.Want("one", long, "two")
+		p.Send("error: line 3 is odd: rejected\nack 3\n")
+		p.Want("terminate")
+	})
+	got := client(t, s, nil, "HOST PORT", "PUBLISHER")
+	assert.Equal(t, 1, got.exit, "some lines were rejected")
+	assert.Contains(t, got.stderr, "line 3 of the script not sent: a message of 65537 bytes, expected at most 65536\n")
+	assert.Contains(t, got.stderr, "line 4 of the script not sent: message \"nul \\x00\" holds a NUL byte, expected text\n")
+	assert.Contains(t, got.stderr, "line 5 of the script not sent: message \"\\xff\" is not UTF-8\n")
+	assert.Contains(t, got.stderr, "line 6 of the script not sent: a message of more than 65536 bytes, expected at most that\n")
+	assert.Contains(t, got.stderr, "line 3 is odd: rejected: \"two\"\n")
+	assert.True(t, strings.HasSuffix(got.stderr, "summary: 3 lines sent, 2 acknowledged, 5 rejected\n"), got.stderr)
+}
+
+func TestPublishNoSuchScript(t *testing.T) {
+	got := client(t, nil, nil, "localhost", "1", "publisher", "--script=/no/such")
+	assert.Equal(t, result{1, "", "client: open /no/such: no such file or directory\n"}, got)
+}
+
+func TestPublishAtARate(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept("")
+		p.Discard()
+	})
+	start := time.Now()
+	got := client(t, s, strings.NewReader(strings.Repeat("x\n", 21)), "HOST PORT", "publisher", "--rate=100", "--script=-")
+	assert.Zero(t, got.exit, got.stderr)
+	assert.GreaterOrEqual(t, time.Since(start), 200*time.Millisecond)
+}
+
+func TestPublishInterrupted(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept("")
+		p.Want("one")
+		p.Send("ack 1\n")
+		p.Want("terminate")
+	})
+	var stdout, stderr buffer
+	ctx, interrupt := context.WithCancel(t.Context())
+	stdin, typing := io.Pipe()
+	defer typing.Close()
+	ended := make(chan int)
+	go func() { ended <- run(ctx, at(s, []string{"HOST PORT", "publisher"}), stdin, &stdout, &stderr) }()
+	io.WriteString(typing, "one\n")
+	stderr.waitFor(t, "registered")
+	interrupt()
+	assert.Equal(t, 1, <-ended)
+	assert.Contains(t, stderr.String(), "summary: 1 line sent, 1 acknowledged, 0 rejected\nclient: interrupted: the rest was not sent\n")
+}
+
+func TestPublishTakenOver(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send("error: " + protocol.TakenOver + "\n")
+	})
+	stdin, typing := io.Pipe()
+	defer typing.Close()
+	got := client(t, s, stdin, "HOST PORT", "publisher", "--name=a")
+	assert.Equal(t, 1, got.exit)
+	assert.Contains(t, got.stderr, "summary: 0 lines sent, 0 acknowledged, 0 rejected\n"+
+		"client: another client has connected with this name and taken it over: choose another --name\n")
+}
+
+func TestPublishUndelivered(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Want("one", "two")
+		p.Reset()
+	})
+	got := client(t, s, strings.NewReader("one\ntwo\n"), "HOST PORT", "publisher", "--name=a", "--retry=0")
+	assert.Equal(t, 1, got.exit)
+	assert.Contains(t, got.stderr, "summary: 2 lines sent, 0 acknowledged, 0 rejected\nclient: 2 lines not acknowledged by the server: ")
+}
+
+func TestSubscribePrintsEachFormat(t *testing.T) {
+	sent := "#joined\t" + stamp + "\tPUBLISHER\ta\tsea\n" + message(1, "a", "sea", "one") + message(2, "b", "", "\x1b[31m\u202e\u009b\t\r\r") +
+		"#left\t" + stamp + "\tPUBLISHER\ta\tsea\t1\teof\n" + message(3, "b", "", "")
+	lines := []string{"[FROM a #sea] : one", "[FROM b] : \x1b[31m\u202e\u009b\t\r\r", "[FROM b] : "}
+	for format, want := range map[string]string{
+		"plain":   strings.Join(lines, "\n") + "\n",
+		"stamped": strings.ReplaceAll(strings.Join(lines, "\n")+"\n", "[FROM", "["+stamp+" FROM"),
+		"tsv":     sent,
+		"json": `{"event":"joined","time":"` + stamp + `","role":"PUBLISHER","name":"a","topic":"sea"}
+{"pos":1,"time":"` + stamp + `","from":"a","topic":"sea","line":"one"}
+{"pos":2,"time":"` + stamp + `","from":"b","topic":"","line":"\u001b[31m` + "\u202e\u009b" + `\t\r"}
+{"event":"left","time":"` + stamp + `","role":"PUBLISHER","name":"a","topic":"sea","lines":1,"reason":"eof"}
+{"pos":3,"time":"` + stamp + `","from":"b","topic":"","line":""}
+`,
+	} {
+		t.Run(format, func(t *testing.T) {
+			s := fake.New(t, func(p *fake.Peer) {
+				h := p.Accept(" next=1")
+				assert.Equal(t, protocol.TSV, h.Format)
+				assert.True(t, h.From.First())
+				p.Send(sent + message(4, "b", "", "more than was asked for"))
+				p.Want("terminate")
+			})
+			file := filepath.Join(t.TempDir(), "out")
+			got := client(t, s, strings.NewReader(""), "HOST PORT", "SUBSCRIBER", "--from=first", "--count=3", "--format="+format, "--output="+file)
+			assert.Equal(t, 0, got.exit)
+			assert.Equal(t, want, got.stdout)
+			assert.Contains(t, got.stderr, "\nsummary: 3 lines from 2 publishers, in order, 0 missing, 0 duplicates, sha256 "+digest(lines...)+"\n")
+			written, err := os.ReadFile(file)
+			require.NoError(t, err)
+			assert.Equal(t, want, string(written))
+		})
+	}
+}
+
+func TestSubscribeUntilPublishersHaveFinished(t *testing.T) {
+	event := func(what, name, rest string) string {
+		return "#" + what + "\t" + stamp + "\tPUBLISHER\t" + name + "\t" + rest + "\n"
+	}
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send(event("joined", "a", "") + message(1, "a", "", "x") + event("left", "a", "\t1\treset") +
+			event("joined", "b", "") + event("left", "b", "\t0\tterminate") +
+			event("joined", "a", "") + message(2, "a", "", "y") + event("left", "a", "\t1\teof"))
+		p.Want("terminate")
+	})
+	got := client(t, s, strings.NewReader(""), "HOST PORT", "SUBSCRIBER", "--publishers=2")
+	assert.Equal(t, 0, got.exit)
+	assert.Equal(t, "[FROM a] : x\n[FROM a] : y\n", got.stdout)
+}
+
+func TestSubscribeTellsWhatIsWrong(t *testing.T) {
+	sum := func(line string) string { return "sha256 " + digest("[FROM a] : "+line) }
+	for name, c := range map[string]struct {
+		sent string
+		args []string
+		want string
+	}{
+		"too few":         {message(1, "a", "", "x"), []string{"--count=2"}, "summary: 1 line from 1 publisher, in order, 0 missing, 0 duplicates, " + sum("x") + "; wrong: HOST closed the connection; ended before line 2"},
+		"nobody finished": {message(1, "a", "", "x"), []string{"--publishers=1"}, sum("x") + "; wrong: HOST closed the connection; 0 of 1 publisher finished"},
+		"missing":         {message(1, "a", "", "x") + message(4, "a", "", "x"), []string{"--count=2"}, "2 missing, 0 duplicates, sha256 " + digest("[FROM a] : x", "[FROM a] : x") + "; wrong: positions 2 to 3 are missing"},
+		"taken over":      {"error: " + protocol.TakenOver + "\n", nil, "; wrong: another client has connected with this name and taken it over: choose another --name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t, func(p *fake.Peer) {
+				p.Accept(" next=1")
+				p.Send(c.sent)
+				if strings.HasPrefix(name, "missing") {
+					p.Want("terminate")
+				}
+			})
+			got := client(t, s, strings.NewReader(""), append(c.args, "HOST PORT", "SUBSCRIBER", "--retry=0")...)
+			assert.Equal(t, 1, got.exit)
+			assert.Contains(t, got.stderr, strings.ReplaceAll(c.want, "HOST", s.Addr)+"\n")
+		})
+	}
+}
+
+func TestSubscribeInterrupted(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		exit int
+		end  string
+	}{
+		"asked for nothing": {nil, 0, "\n"},
+		"asked for more":    {[]string{"--count=2"}, 1, "; wrong: ended before line 2\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t, func(p *fake.Peer) {
+				p.Accept(" next=1")
+				p.Send(message(1, "a", "", "x"))
+				p.Want("terminate")
+			})
+			var stdout, stderr buffer
+			ctx, interrupt := context.WithCancel(t.Context())
+			ended := make(chan int)
+			go func() {
+				ended <- run(ctx, at(s, append(c.args, "HOST PORT", "subscriber")), strings.NewReader(""), &stdout, &stderr)
+			}()
+			stdout.waitFor(t, "[FROM a] : x\n") // at once, not at the end
+			interrupt()
+			assert.Equal(t, c.exit, <-ended)
+			assert.True(t, strings.HasSuffix(stderr.String(), digest("[FROM a] : x")+c.end), stderr.String())
+		})
+	}
+}
+
+func TestSubscribeCannotWrite(t *testing.T) {
+	got := client(t, nil, nil, "localhost", "1", "subscriber", "--output=/no/such/file")
+	assert.Equal(t, result{1, "", "client: open /no/such/file: no such file or directory\n"}, got)
+
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send(message(1, "a", "", "x"))
+		p.Want("terminate")
+	})
+	got = client(t, s, nil, "HOST PORT", "subscriber", "--output=/dev/full")
+	assert.Equal(t, 1, got.exit)
+	assert.Contains(t, got.stderr, "; wrong: writing what was received: write /dev/full: no space left on device\n")
+}
+
+func TestSubscribeIsQuietWhenNobodyReadsItsOutput(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send(message(1, "a", "", "x"))
+		p.Want("terminate")
+	})
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer w.Close()
+	r.Close()
+	var stderr buffer
+	assert.Zero(t, run(t.Context(), at(s, []string{"HOST PORT", "subscriber", "--count=5"}), nil, w, &stderr))
+	assert.NotContains(t, stderr.String(), "summary")
+}
+
+func TestSubscribeIgnoresItsInputUnlessTyped(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		time.Sleep(50 * time.Millisecond) // long enough to notice the input's end
+		p.Send(message(1, "a", "", "x"))
+		p.Want("terminate")
+	})
+	null, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer null.Close()
+	assert.Equal(t, "[FROM a] : x\n", client(t, s, null, "HOST PORT", "subscriber", "--count=1").stdout)
+}
