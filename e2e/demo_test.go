@@ -147,6 +147,7 @@ func TestTopicsAndFormats(t *testing.T) {
 		spec := sub.Clone(fmt.Sprintf("filtered-%d", i+1))
 		spec.Args = append(spec.Args, c.filter)
 		spec.SetFlag("format", c.format)
+		spec.SetFlag("publishers", fmt.Sprint(c.publishers)) // those that its filter lets through
 		topo.Add(spec)
 		want[spec.Name] = 300 * c.publishers
 	}

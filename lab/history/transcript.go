@@ -36,12 +36,14 @@ type Transcript struct {
 
 // Event is a publisher or subscriber that joined or left, in its place in the order.
 type Event struct {
-	Kind  string // "joined" or "left"
-	Role  string // "PUBLISHER" or "SUBSCRIBER"
-	Name  string
-	Topic string // a publisher's topic or a subscriber's filter; empty: none
-	Lines int    // of "left": how many lines it published, or were delivered to it
-	After int    // how many entries of Messages came before it
+	Kind   string // "joined" or "left"
+	Role   string // "PUBLISHER" or "SUBSCRIBER"
+	Name   string
+	Topic  string // a publisher's topic or a subscriber's filter; empty: none
+	Lines  int    // of "left": how many lines it published, or were delivered to it
+	Reason string // of "left": how, in a word, such as terminate or reset
+	Reason string // of "left": in a word, such as terminate or reset
+	After  int    // how many entries of Messages came before it
 }
 
 // Read reads a transcript to its end. An error names the line, counted from 1, and what was expected there; what was
@@ -180,26 +182,26 @@ func (t *Transcript) tsvEvent(line string) error {
 		return t.gap(fields[1])
 	case fields[0] == "#joined" && len(fields) == 5:
 		return t.event(Event{Kind: "joined", Role: fields[2], Name: fields[3], Topic: fields[4]}, fields[1])
-	case fields[0] == "#left" && len(fields) == 6:
+	case fields[0] == "#left" && len(fields) == 7:
 		n, err := strconv.Atoi(fields[5])
 		if err != nil || n < 0 {
 			return malformed(fields[5], "expected a number of lines")
 		}
-		return t.event(Event{Kind: "left", Role: fields[2], Name: fields[3], Topic: fields[4], Lines: n}, fields[1])
+		return t.event(Event{Kind: "left", Role: fields[2], Name: fields[3], Topic: fields[4], Lines: n, Reason: fields[6]}, fields[1])
 	}
-	return malformed(line, "expected #joined TIME ROLE NAME TOPIC, #left TIME ROLE NAME TOPIC LINES or #gap N with tabs between")
+	return malformed(line, "expected #joined TIME ROLE NAME TOPIC, #left TIME ROLE NAME TOPIC LINES REASON or #gap N with tabs between")
 }
 
 // json reads an object: a message, or an event.
 func (t *Transcript) json(line string) error {
 	const expected = "expected an object with pos, time, from, topic and line, or with event"
 	var o struct {
-		Pos                           uint64
-		Time, From, Topic, Role, Name string
-		Line                          *string
-		Event                         string
-		Lines                         int
-		Missing                       int
+		Pos                                   uint64
+		Time, From, Topic, Role, Name, Reason string
+		Line                                  *string
+		Event                                 string
+		Lines                                 int
+		Missing                               int
 	}
 	if !utf8.ValidString(line) {
 		return malformed(line, "expected UTF-8")
@@ -211,7 +213,7 @@ func (t *Transcript) json(line string) error {
 	case o.Event == "gap":
 		return t.gap(strconv.Itoa(o.Missing))
 	case o.Event == "joined", o.Event == "left" && o.Lines >= 0:
-		return t.event(Event{Kind: o.Event, Role: o.Role, Name: o.Name, Topic: o.Topic, Lines: o.Lines}, o.Time)
+		return t.event(Event{Kind: o.Event, Role: o.Role, Name: o.Name, Topic: o.Topic, Lines: o.Lines, Reason: o.Reason}, o.Time)
 	case o.Event != "":
 		return malformed(line, "expected the event joined, left (with lines) or gap (with missing)")
 	case o.Pos == 0 || o.From == "" || o.Line == nil:

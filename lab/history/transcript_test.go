@@ -30,19 +30,19 @@ func TestRead(t *testing.T) {
 		"stamped": {Stamped, "[" + stamp + " FROM ada #t] : a FROM b\n[GAP 1]\n[" + stamp + " FROM ada] : \n",
 			Transcript{Messages: []Message{{From: "ada", Topic: "t", Line: "a FROM b"}, {Gap: 1}, {From: "ada"}}}},
 		"tsv": {TSV, "#joined\t" + stamp + "\tPUBLISHER\tada\tt\n1\t" + stamp + "\tada\tt\ta\tb\n#gap\t2\n4\t" + stamp + "\tada\t\t\n" +
-			"#left\t" + stamp + "\tPUBLISHER\tada\tt\t4\n",
+			"#left\t" + stamp + "\tPUBLISHER\tada\tt\t4\tterminate\n",
 			Transcript{
 				Messages: []Message{{Pos: 1, From: "ada", Topic: "t", Line: "a\tb"}, {Gap: 2}, {Pos: 4, From: "ada"}},
 				Events: []Event{{Kind: "joined", Role: "PUBLISHER", Name: "ada", Topic: "t"},
-					{Kind: "left", Role: "PUBLISHER", Name: "ada", Topic: "t", Lines: 4, After: 3}},
+					{Kind: "left", Role: "PUBLISHER", Name: "ada", Topic: "t", Lines: 4, Reason: "terminate", After: 3}},
 			}},
 		"json": {JSON, `{"event":"joined","time":"` + stamp + `","role":"SUBSCRIBER","name":"s"}` + "\n" +
 			`{"pos":7,"time":"` + stamp + `","from":"ada","topic":"t","line":"\u00e4\r"}` + "\n" + `{"event":"gap","missing":2}` + "\n" +
-			`{"event":"left","time":"` + stamp + `","role":"SUBSCRIBER","name":"s","topic":">","lines":9}` + "\r\n",
+			`{"event":"left","time":"` + stamp + `","role":"SUBSCRIBER","name":"s","topic":">","lines":9,"reason":"eof"}` + "\r\n",
 			Transcript{
 				Messages: []Message{{Pos: 7, From: "ada", Topic: "t", Line: "ä\r"}, {Gap: 2}},
 				Events: []Event{{Kind: "joined", Role: "SUBSCRIBER", Name: "s"},
-					{Kind: "left", Role: "SUBSCRIBER", Name: "s", Topic: ">", Lines: 9, After: 2}},
+					{Kind: "left", Role: "SUBSCRIBER", Name: "s", Topic: ">", Lines: 9, Reason: "eof", After: 2}},
 			}},
 		"empty": {Plain, "", Transcript{}},
 		"long":  {Plain, "[FROM a] : " + strings.Repeat("x", 100_000) + "\n", Transcript{Messages: []Message{{From: "a", Line: strings.Repeat("x", 100_000)}}}},
@@ -75,8 +75,8 @@ func TestReadErrors(t *testing.T) {
 		{TSV, "1\t" + stamp + "\tada\tx", `line 2: expected POSITION, TIME, NAME, TOPIC and LINE with tabs between, or an event, got "1\t2026-11-22T10:15:04.123456Z\tada\tx"`},
 		{TSV, "0\t" + stamp + "\tada\t\tx", `line 2: expected a position, from 1, got "0"`},
 		{TSV, "1\t2026-11-22T10:15:04Z\tada\t\tx", `line 2: expected a time like 2026-11-22T10:15:04.123456Z, got "2026-11-22T10:15:04Z"`},
-		{TSV, "#what\t1", `line 2: expected #joined TIME ROLE NAME TOPIC, #left TIME ROLE NAME TOPIC LINES or #gap N with tabs between, got "#what\t1"`},
-		{TSV, "#left\t" + stamp + "\tPUBLISHER\tada\t\tmany", `line 2: expected a number of lines, got "many"`},
+		{TSV, "#what\t1", `line 2: expected #joined TIME ROLE NAME TOPIC, #left TIME ROLE NAME TOPIC LINES REASON or #gap N with tabs between, got "#what\t1"`},
+		{TSV, "#left\t" + stamp + "\tPUBLISHER\tada\t\tmany\teof", `line 2: expected a number of lines, got "many"`},
 		{TSV, "#joined\t" + stamp + "\tGUEST\tada\t", `line 2: expected the role PUBLISHER or SUBSCRIBER, got "GUEST"`},
 		{TSV, "#joined\t" + stamp + "\tPUBLISHER\t\t", `line 2: expected the name of who joined or left, got ""`},
 		{JSON, `{"pos":1}`, `line 2: expected an object with pos, time, from, topic and line, or with event, got "{\"pos\":1}"`},
@@ -155,12 +155,12 @@ func render(transcript Transcript, format Format) string {
 
 func renderEvent(e Event, format Format) string {
 	if format == JSON {
-		line, _ := json.Marshal(map[string]any{"event": e.Kind, "time": stamp, "role": e.Role, "name": e.Name, "topic": e.Topic, "lines": e.Lines})
+		line, _ := json.Marshal(map[string]any{"event": e.Kind, "time": stamp, "role": e.Role, "name": e.Name, "topic": e.Topic, "lines": e.Lines, "reason": e.Reason})
 		return string(line) + "\n"
 	}
 	text := "#" + e.Kind + "\t" + stamp + "\t" + e.Role + "\t" + e.Name + "\t" + e.Topic
 	if e.Kind == "left" {
-		text += fmt.Sprintf("\t%d", e.Lines)
+		text += fmt.Sprintf("\t%d\t%s", e.Lines, e.Reason)
 	}
 	return text + "\n"
 }
@@ -174,8 +174,8 @@ func FuzzRead(f *testing.F) {
 			{Pos: 1, From: "ada", Line: "] : x\t"}, {Pos: 2, From: "[::1]:5000", Topic: "a.b", Line: "\r\r"}, {Gap: 7}, {Pos: 9, From: "b", Line: ""},
 		}}, format))
 	}
-	f.Add(uint8(2), "#joined\t"+stamp+"\tPUBLISHER\tada\tt\n#left\t"+stamp+"\tPUBLISHER\tada\tt\t4\n")
-	f.Add(uint8(3), `{"event":"left","time":"`+stamp+`","role":"SUBSCRIBER","name":"s","lines":9}`+"\n")
+	f.Add(uint8(2), "#joined\t"+stamp+"\tPUBLISHER\tada\tt\n#left\t"+stamp+"\tPUBLISHER\tada\tt\t4\tterminate\n")
+	f.Add(uint8(3), `{"event":"left","time":"`+stamp+`","role":"SUBSCRIBER","name":"s","lines":9,"reason":"eof"}`+"\n")
 	f.Fuzz(func(t *testing.T, n uint8, text string) {
 		format := formats[int(n)%len(formats)]
 		got, err := Read(strings.NewReader(text), format)
