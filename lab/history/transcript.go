@@ -41,7 +41,6 @@ type Event struct {
 	Name   string
 	Topic  string // a publisher's topic or a subscriber's filter; empty: none
 	Lines  int    // of "left": how many lines it published, or were delivered to it
-	Reason string // of "left": how, in a word, such as terminate or reset
 	Reason string // of "left": in a word, such as terminate or reset
 	After  int    // how many entries of Messages came before it
 }
