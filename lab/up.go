@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,18 +54,20 @@ func (u *up) Run(s *signals) (err error) {
 		}
 	}()
 	if err := lab.Start(run); err != nil {
-		return err
+		return cmp.Or(context.Cause(run), err) // an interruption matters more than what it interrupted
 	}
 	if host, port, err := net.SplitHostPort(lab.Addr()); err == nil {
-		fmt.Fprintf(os.Stderr, "The broker is at %s:%s. Join in from another terminal: nc %s %s\n", host, port, host, port)
+		fmt.Fprintf(os.Stderr, "The broker is at %s:%s. Join in from another terminal: go run ./client %s %s\n", host, port, host, port)
 	}
-	if err := wait(run, lab); err != nil {
-		return err
-	}
-	v, err := judge(run, lab)
+	nodes, err := wait(run, lab)
 	if err != nil {
 		return err
 	}
+	h, err := lab.History()
+	if err != nil {
+		return err
+	}
+	v := judge(h, nodes)
 	v.print(os.Stdout, fmt.Sprintf("%s, %.0f seconds", engine.Mode(), time.Since(began).Seconds()))
 	if !v.ok() {
 		return errVerdict
@@ -74,34 +77,31 @@ func (u *up) Run(s *signals) (err error) {
 
 // wait returns when every node has ended. Clients without a broker would try to reach it for good, so they are given
 // up after a while.
-func wait(ctx context.Context, lab *topology.Lab) error {
-	var orphaned <-chan time.Time
-	for _, n := range lab.Nodes() {
-		for ended := false; !ended; {
-			broker := brokerDone(lab)
-			if orphaned != nil {
-				broker = nil
-			}
-			select {
-			case <-n.Done():
-				ended = true
-			case <-broker:
-				orphaned = time.After(orphanTime)
-			case <-orphaned:
-				return fmt.Errorf("the broker has ended, and %s still runs", n.Spec.Name)
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-	}
-	return nil
-}
-
-func brokerDone(lab *topology.Lab) <-chan struct{} {
+func wait(ctx context.Context, lab *topology.Lab) ([]ended, error) {
+	ctx, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
 	for _, n := range lab.Nodes() {
 		if n.Spec.Role == topology.Broker {
-			return n.Done()
+			go func() {
+				select {
+				case <-n.Done():
+				case <-ctx.Done():
+				}
+				select {
+				case <-time.After(orphanTime):
+					giveUp(errors.New("the broker has ended before it"))
+				case <-ctx.Done():
+				}
+			}()
 		}
 	}
-	return nil
+	var nodes []ended
+	for _, n := range lab.Nodes() {
+		code, err := n.Wait(ctx)
+		if err != nil {
+			return nil, err
+		}
+		nodes = append(nodes, ended{n.Spec, code})
+	}
+	return nodes, nil
 }

@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
+	"github.com/dustin/go-humanize/english"
 	"github.com/fatih/color"
 
 	"pubsublab/lab/history"
@@ -30,42 +30,40 @@ type verdict struct {
 
 func (v *verdict) ok() bool { return v.report.OK() && len(v.wrong) == 0 }
 
-// judge compares scripts, transcripts and exit codes. All nodes must have ended.
-func judge(ctx context.Context, lab *topology.Lab) (*verdict, error) {
-	h, err := lab.History()
-	if err != nil {
-		return nil, err
-	}
+// ended is a node and the exit code with which it ended.
+type ended struct {
+	spec *topology.Spec
+	code int
+}
+
+// judge compares what was sent with what was received, and the nodes' exit codes with what they should be.
+func judge(h history.History, nodes []ended) *verdict {
 	v := &verdict{}
 	v.setGuestsAside(&h)
 	v.report = history.Check(h)
 	if len(h.Subscribers) == 0 {
 		v.wrong = append(v.wrong, "there was no subscriber")
 	}
-	digests := map[string][]string{} // by filter
+	digests := map[string]string{} // by filter
+	differ := false
 	for _, s := range h.Subscribers {
-		if digest := history.Digest(s.Received); !slices.Contains(digests[s.Filter], digest) {
-			digests[s.Filter] = append(digests[s.Filter], digest)
+		digest := history.Digest(s.Received)
+		if other, ok := digests[s.Filter]; ok && other != digest {
+			differ = true
 		}
+		digests[s.Filter] = digest
 	}
-	for _, different := range digests {
-		if len(different) > 1 {
-			v.wrong = append(v.wrong, "the digests of the subscribers differ")
-		}
+	if differ {
+		v.wrong = append(v.wrong, "the digests of the subscribers differ")
 	}
-	nodes := lab.Nodes()
-	slices.SortStableFunc(nodes, func(a, b *topology.Node) int { return slices.Index(way, a.Spec.Role) - slices.Index(way, b.Spec.Role) })
+	slices.SortStableFunc(nodes, func(a, b ended) int { return slices.Index(way, a.spec.Role) - slices.Index(way, b.spec.Role) })
 	for _, n := range nodes {
-		code, err := n.Wait(ctx)
-		if err != nil {
-			return nil, err
+		if n.code != 0 {
+			v.wrong = append(v.wrong, fmt.Sprintf("%s ended with exit code %d", n.spec.Name, n.code))
 		}
-		if code != 0 {
-			v.wrong = append(v.wrong, fmt.Sprintf("%s ended with exit code %d", n.Spec.Name, code))
-		}
-		v.rows = append(v.rows, fmt.Sprintf("%s\t%s\texit code %d", n.Spec.Name, what(n.Spec, h, v.report), code))
+		v.rows = append(v.rows, fmt.Sprintf("%s\t%s\texit code %d", n.spec.Name, what(n.spec, h, v.report), n.code))
 	}
-	return v, nil
+	return v
 }
 
 // setGuestsAside takes the lines of publishers that joined from outside out of the history: nothing is known of what
@@ -126,7 +124,7 @@ func (v *verdict) print(out io.Writer, how string) {
 		fmt.Fprintf(out, "  %s\n", strings.ReplaceAll(escapeLines(v.report.String()), "\n", "\n  "))
 	}
 	if v.guests > 0 {
-		fmt.Fprintf(out, "  %d lines of others who joined in are not part of it.\n", v.guests)
+		fmt.Fprintf(out, "  Not judged: %s of others who joined in.\n", english.Plural(v.guests, "line", ""))
 	}
 	fmt.Fprintf(out, "  (%s)\n", how)
 }

@@ -99,7 +99,7 @@ func (n *Node) await(ctx context.Context, condition string) error {
 		return nil
 	case <-n.done:
 	case <-ctx.Done():
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 	code, err := n.Wait(ctx)
 	ok := err == nil && (condition == types.ServiceConditionCompletedSuccessfully && code == 0 ||
