@@ -53,7 +53,7 @@ func cut(input string, cuts []byte) (reads []string) {
 var decoderSeeds = []string{
 	"", "a\n", "one\ntwo\n\nfour", "a\r\nb\r\r\nc\r", "terminate\n", "a\n terminate \r\nb\n", "ž\n\xff\n\x00\nb\n",
 	"1234567\n12345678\n123456789\n", "12345678\r\n12345678\r\r\nx\n", "1234567890123456789012345678901234567890",
-	"terminate", "xterminate\n\xc5", "\xc5\n\xbe\nb\n", strings.Repeat("one\ntwo\r\n", 2000), strings.Repeat("x", 9000) + "\ny\n",
+	"terminate", "xterminate\n\xc5", "\xc5\n\xbe\nb\n", strings.Repeat("one\ntwo\r\n", 500), strings.Repeat("x", 9000) + "\ny\n",
 }
 
 // However the input arrives, the messages, errors and numbers are the same.
