@@ -45,7 +45,9 @@ func (b *buffer) String() string {
 
 func (b *buffer) waitFor(t *testing.T, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool { return strings.Contains(b.String(), text) }, 10*time.Second, time.Millisecond, "waiting for %q", text)
+	if !assert.Eventually(t, func() bool { return strings.Contains(b.String(), text) }, 10*time.Second, time.Millisecond) {
+		t.Fatalf("no %q in %q", text, b.String())
+	}
 }
 
 // result is how a command ended.
@@ -196,9 +198,11 @@ func TestPublishAtARate(t *testing.T) {
 }
 
 func TestPublishInterrupted(t *testing.T) {
+	arrived := make(chan struct{})
 	s := fake.New(t, func(p *fake.Peer) {
 		p.Accept("")
 		p.Want("one")
+		close(arrived)
 		p.Send("ack 1\n")
 		p.Want("terminate")
 	})
@@ -209,7 +213,7 @@ func TestPublishInterrupted(t *testing.T) {
 	ended := make(chan int)
 	go func() { ended <- run(ctx, at(s, []string{"HOST PORT", "publisher"}), stdin, &stdout, &stderr) }()
 	io.WriteString(typing, "one\n")
-	stderr.waitFor(t, "registered")
+	<-arrived
 	interrupt()
 	assert.Equal(t, 1, <-ended)
 	assert.Contains(t, stderr.String(), "summary: 1 line sent, 1 acknowledged, 0 rejected\nclient: interrupted: the rest was not sent\n")

@@ -35,7 +35,7 @@ func explain(err error, addr string) string {
 	case errors.As(err, &dns):
 		return fmt.Sprintf("cannot look up host %q (%s): check the network and the name", dns.Name, dns.Err)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
-		return fmt.Sprintf("no way to %s (%v): check the network and the address", addr, errors.Unwrap(err))
+		return fmt.Sprintf("no way to %s: check the network and the address", addr)
 	case errors.Is(err, pubsub.ErrNotAServer):
 		return fmt.Sprintf("%s is %v: check the address", addr, err)
 	case errors.Is(err, io.EOF):

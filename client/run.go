@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 
 	"pubsublab/client/pubsub"
 	"pubsublab/protocol"
@@ -69,7 +70,7 @@ func (c *command) role(ctx context.Context) (protocol.Role, error) {
 			io.WriteString(c.console.out, "\n")
 			return 0, errors.New("no role chosen")
 		}
-		role, err := protocol.ParseRole(line)
+		role, err := protocol.ParseRole(strings.TrimSpace(line))
 		if err == nil {
 			if err := c.check(role); err != nil {
 				return 0, errUsage{err}

@@ -40,14 +40,17 @@ func (p *publishing) typed(ctx context.Context) error {
 		}
 	}()
 	lines := make(chan string)
-	go func() { // reads on until the process ends, if it is left early
+	go func() { // left behind, reading, where it is not the person who ends it
 		defer close(lines)
 		for {
 			if width, height, err := term.GetSize(int(in.Fd())); err == nil && width > 0 {
 				editor.SetSize(width, height)
 			}
 			line, err := editor.ReadLine()
-			if err != nil {
+			if err == nil && strings.TrimSpace(line) == protocol.Terminate {
+				return
+			} else if err != nil { // Ctrl+D, Ctrl+C
+				io.WriteString(p.console.out, "\r\n") // leave the prompt's line
 				return
 			}
 			select {
@@ -61,18 +64,10 @@ func (p *publishing) typed(ctx context.Context) error {
 		select {
 		case line, ok := <-lines:
 			if !ok {
-				io.WriteString(p.console.out, "\r\n") // leave the prompt's line
-				return nil
-			}
-			if strings.TrimSpace(line) == protocol.Terminate {
 				return nil
 			}
 			if err := p.Publish(ctx, line); err != nil {
-				if protocol.CheckMessage(line) == nil {
-					return err
-				}
-				p.console.notice("not sent: %v", err)
-				continue
+				return err
 			}
 			select {
 			case published <- struct{}{}:

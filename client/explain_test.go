@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"pubsublab/client/pubsub"
+	"pubsublab/protocol"
+)
+
+func TestExplain(t *testing.T) {
+	dial := func(err error) error { return &net.OpError{Op: "dial", Net: "tcp", Err: err} }
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), `no server at h:5000 (connection refused): start one with "server 5000", or check the address`},
+		{fmt.Errorf("gave up after 30s: %w", dial(syscall.ECONNREFUSED)), `no server at h:5000 (connection refused): start one with "server 5000", or check the address`},
+		{dial(&net.DNSError{Err: "no such host", Name: "h", IsNotFound: true}), `unknown host "h": check the name`},
+		{dial(&net.DNSError{Err: "server misbehaving", Name: "h"}), `cannot look up host "h" (server misbehaving): check the network and the name`},
+		{dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), `no way to h:5000: check the network and the address`},
+		{dial(os.ErrDeadlineExceeded), "no answer from h:5000: check the address, and firewalls on the way"},
+		{dial(&net.DNSError{Err: "timeout", Name: "h", IsTimeout: true}), `cannot look up host "h" (timeout): check the network and the name`},
+		{context.DeadlineExceeded, "no answer from h:5000: check the address, and firewalls on the way"},
+		{fmt.Errorf("%w: odd", pubsub.ErrNotAServer), "h:5000 is not a Pub/Sub Lab server: odd: check the address"},
+		{&protocol.Refusal{Text: "bad name"}, "the server says: bad name"},
+		{&protocol.Refusal{Text: protocol.TakenOver}, "another client has connected with this name and taken it over: choose another --name"},
+		{fmt.Errorf("registering: %w", io.EOF), "h:5000 closed the connection"},
+		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "the connection to h:5000 broke"},
+		{&pubsub.UndeliveredError{Lines: []string{"a", "b"}, Err: io.EOF}, "2 lines not acknowledged by the server: h:5000 closed the connection"},
+		{context.Canceled, "interrupted"},
+		{errors.New("else"), "else"},
+	} {
+		assert.Equal(t, c.want, explain(c.err, "h:5000"), "%v", c.err)
+	}
+}
+
+func TestNoServer(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	assert.NoError(t, err)
+	listener.Close()
+	host, port, _ := net.SplitHostPort(listener.Addr().String())
+	sentence := fmt.Sprintf("no server at %[1]s:%[2]s (connection refused): start one with \"server %[2]s\", or check the address\n", host, port)
+	assert.Equal(t, result{1, "", "client: " + sentence}, client(t, nil, nil, host, port, "subscriber", "--retry=0"))
+	assert.Equal(t, result{1, "", "no connection yet, trying again (for 300ms): " + sentence + "client: " + sentence},
+		client(t, nil, nil, host, port, "publisher", "--retry=300ms"))
+}
+
+func TestNoticesOfTheLibrary(t *testing.T) {
+	var out bytes.Buffer
+	log := slog.New(noticeHandler{newConsole(nil, nil, &out), "h:5000"})
+	log.Debug("not of interest")
+	log.Warn("connection lost, trying again", "for", 30*time.Second, "err", io.EOF)
+	log.Info("read anew", "had_read_up_to", 7)
+	assert.Equal(t, "connection lost, trying again (for 30s): h:5000 closed the connection\nread anew (had read up to 7)\n", out.String())
+}
+
+func TestAppendVisible(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "",
+		"plain, ünï 🧅 Żurek чубрица \t tab": "plain, ünï 🧅 Żurek чубрица \t tab",
+		"\x1b[31mred\x1b[0m":                `\x1b[31mred\x1b[0m`,
+		"\x1b]0;title\x07":                  `\x1b]0;title\x07`,
+		"back\bspace\r\n":                   `back\x08space\x0d\x0a`,
+		"\x7f\x00":                          `\x7f\x00`,
+		"\u009b31m\u0085\u0080\u009f":       `\u009b31m\u0085\u0080\u009f`,
+		"\u202eabc\u202c \u2066x\u2069":     `\u202eabc\u202c \u2066x\u2069`,
+		"\u200e\u200f\u061c":                `\u200e\u200f\u061c`,
+		"\u2028\u2029":                      `\u2028\u2029`,
+		"not \xff\x9b UTF-8":                `not \xff\x9b UTF-8`,
+		"\ufffd is a character":             "\ufffd is a character",
+		"👩\u200d🍳 is joined":                "👩\u200d🍳 is joined",
+	} {
+		assert.Equal(t, want, string(appendVisible(nil, []byte(in))), "%q", in)
+	}
+}
