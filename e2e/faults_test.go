@@ -31,15 +31,20 @@ func TestPublisherDiesInTheMiddleOfALine(t *testing.T) {
 	s := broker(t)
 	sub := join(t, s.Addr(), "SUBSCRIBER")
 	for _, c := range []struct {
-		role string
-		die  func(*socket)
-		rest []string
+		role   string
+		resets bool
+		die    func(*socket)
+		rest   []string
 	}{
-		{"PUBLISHER name=p", (*socket).reset, nil},
-		{"PUBLISHER name=p ack=yes", (*socket).reset, nil},
-		{"PUBLISHER name=p ack=yes", func(p *socket) { p.Close() }, nil},
-		{"PUBLISHER name=p", func(p *socket) { p.Close() }, []string{"half a l"}},
+		{"PUBLISHER name=p", true, (*socket).reset, nil},
+		{"PUBLISHER name=p ack=yes", true, (*socket).reset, nil},
+		{"PUBLISHER name=p ack=yes", false, func(p *socket) { p.Close() }, nil},
+		{"PUBLISHER name=p", false, func(p *socket) { p.Close() }, []string{"half a l"}},
 	} {
+		if engine.Mode() == topology.Containers && c.resets {
+			t.Log("left out: a reset on the way to a container, because the engine's port proxy makes an end of input of it")
+			continue
+		}
 		pub := join(t, s.Addr(), c.role)
 		pub.send("whole\n")
 		require.Equal(t, "[FROM p] : whole", sub.line())
@@ -61,16 +66,33 @@ func TestKilledClients(t *testing.T) {
 	for _, p := range topo.WithRole(topology.Publisher) {
 		p.SetFlag("rate", "1000")
 	}
-	// Both subscribers, and the publisher that lives, work to the end.
-	killed := topo.Spec("subscriber-1").Clone("killed")
-	topo.Add(killed)
+	// A publisher that was killed has not finished, so nobody can wait for both
+	// to: the subscribers are stopped once they have everything.
+	topo.Spec("subscriber-1").UnsetFlag("publishers")
+	topo.Spec("subscriber-2").UnsetFlag("publishers")
+	topo.Add(topo.Spec("subscriber-1").Clone("killed"))
 	s := open(t, topo)
 	s.start()
 	s.reach("killed", 500)
 	require.NoError(t, s.Node("killed").Kill(s.ctx))
 	s.reach("subscriber-1", 1000)
 	require.NoError(t, s.Node("publisher-2").Kill(s.ctx))
-	s.wait("publisher-1", "subscriber-1", "subscriber-2")
+	s.wait("publisher-1")
+	all := join(t, s.Addr(), "SUBSCRIBER from=first format=tsv")
+	lines, gone := 0, 0
+	for gone < 2 {
+		switch line := all.line(); {
+		case strings.HasPrefix(line, "#left") && strings.Contains(line, "\tPUBLISHER\t"):
+			gone++
+		case !strings.HasPrefix(line, "#"):
+			lines++
+		}
+	}
+	for _, node := range []string{"subscriber-1", "subscriber-2"} {
+		s.reach(node, lines)
+		require.NoError(t, s.Node(node).Stop(s.ctx))
+		s.wait(node)
+	}
 
 	h, err := s.History()
 	require.NoError(t, err)

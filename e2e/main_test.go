@@ -136,6 +136,17 @@ func (s *stage) check(lines int) history.History {
 	return h
 }
 
+// transcript returns what a subscriber has received.
+func (s *stage) transcript(node string) []history.Message {
+	s.t.Helper()
+	file, err := os.Open(s.Node(node).Transcript())
+	require.NoError(s.t, err)
+	defer file.Close()
+	transcript, err := history.Read(file, s.Node(node).Spec.Format())
+	require.NoError(s.t, err)
+	return transcript.Messages
+}
+
 // lines returns how many whole lines a node's transcript has by now.
 func (s *stage) lines(node string) int {
 	text, err := os.ReadFile(s.Node(node).Transcript())

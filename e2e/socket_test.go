@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -89,4 +90,44 @@ func (s *socket) silent(d time.Duration) {
 	var timeout net.Error
 	require.True(s.t, errors.As(err, &timeout) && timeout.Timeout(), "nothing was expected, not even an end (%v)", err)
 	require.NoError(s.t, s.SetReadDeadline(time.Now().Add(patience)))
+}
+
+// until reads lines up to one that has that prefix and holds that text.
+func (s *socket) until(text, prefix string) {
+	s.t.Helper()
+	for {
+		if line := s.line(); strings.HasPrefix(line, prefix) && strings.Contains(line, text) {
+			return
+		}
+	}
+}
+
+// scripted is a publisher that publishes a script as far as it is told.
+type scripted struct {
+	*socket
+	name  string
+	lines []string
+	sent  int
+}
+
+// joinScripted registers a publisher with a script of n lines.
+func joinScripted(t *testing.T, addr, name string, n int) *scripted {
+	t.Helper()
+	lines := strings.Split(strings.TrimSuffix(string(script(name, n)), "\n"), "\n")
+	return &scripted{join(t, addr, "PUBLISHER ack=yes name="+name), name, lines, 0}
+}
+
+// publish publishes the next n lines, and returns when they are acknowledged.
+func (p *scripted) publish(n int) {
+	p.t.Helper()
+	p.send(strings.Join(p.lines[p.sent:p.sent+n], "\n") + "\n")
+	p.sent += n
+	p.until("", fmt.Sprintf("ack %d", p.sent))
+}
+
+// finish says terminate.
+func (p *scripted) finish() {
+	p.t.Helper()
+	p.send("terminate\n")
+	p.end()
 }
