@@ -60,7 +60,7 @@ type Watcher interface {
 	// Appended tells that e can be read.
 	Appended(e *Entry)
 	// Pressed tells that an Append waits until all readers have left s, the
-	// oldest segment.
+	// oldest segment. It is told again from time to time while that lasts.
 	Pressed(s *Segment)
 	// Closed tells that there is an end.
 	Closed()

@@ -20,6 +20,10 @@ const (
 	// tiny lines becomes once each line has a prefix.
 	maxSegmentSize     = 256 << 10
 	maxSegmentMessages = 4096
+
+	// pressAgain is how often an Append that waits tells so: a reader may have
+	// come into the segment since, or have become slow in it.
+	pressAgain = time.Second
 )
 
 // Memory is a Journal in this process's memory: the order is that of the
@@ -111,11 +115,14 @@ func (m *Memory) makeRoomLocked(ctx context.Context, e *Entry) error {
 		m.mu.Unlock()
 		m.watcher.Pressed(oldest)
 		var err error
+		again := time.NewTimer(pressAgain)
 		select {
 		case <-room:
+		case <-again.C:
 		case <-ctx.Done():
 			err = context.Cause(ctx)
 		}
+		again.Stop()
 		m.mu.Lock()
 		m.waiting--
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -87,6 +88,21 @@ func TestP16AppendWaitsForTheSlowest(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestP16TheWaitingIsToldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, slow := full(t)
+		a := b.start(lines("ada: one"))
+		time.Sleep(2*pressAgain + time.Millisecond)
+		a.waits(t, "P16: there is still no room")
+		require.Equal(t, []uint64{1, 1, 1}, b.pressed, "whoever came into the segment since has to hear of it")
+		slow.s = b.Advance(slow.s)
+		require.NoError(t, a.result(t))
+		time.Sleep(time.Hour)
+		require.Len(t, b.pressed, 3, "nobody waits any more")
+		slow.release()
+	})
 }
 
 func TestP16ASecondReaderOfTheSegment(t *testing.T) {
