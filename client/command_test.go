@@ -365,18 +365,22 @@ func TestSubscribeCannotWrite(t *testing.T) {
 }
 
 func TestSubscribeIsQuietWhenNobodyReadsItsOutput(t *testing.T) {
-	s := fake.New(t, func(p *fake.Peer) {
-		p.Accept(" next=1")
-		p.Send(message(1, "a", "", "x"))
-		p.Want("terminate")
-	})
-	r, w, err := os.Pipe()
-	require.NoError(t, err)
-	defer w.Close()
-	r.Close()
-	var stderr buffer
-	assert.Zero(t, run(t.Context(), at(s, []string{"HOST PORT", "subscriber", "--count=5"}), nil, w, &stderr))
-	assert.NotContains(t, stderr.String(), "summary")
+	for name, sent := range map[string]string{"and there is output": message(1, "a", "", "x"), "and there is none": ""} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t, func(p *fake.Peer) {
+				p.Accept(" next=1")
+				p.Send(sent)
+				p.Want("terminate")
+			})
+			r, w, err := os.Pipe()
+			require.NoError(t, err)
+			defer w.Close()
+			r.Close()
+			var stderr buffer
+			assert.Zero(t, run(t.Context(), at(s, []string{"HOST PORT", "subscriber", "--count=5"}), nil, w, &stderr))
+			assert.NotContains(t, stderr.String(), "summary")
+		})
+	}
 }
 
 func TestSubscribeIgnoresItsInputUnlessTyped(t *testing.T) {

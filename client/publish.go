@@ -60,6 +60,12 @@ func (p *publishing) finish(ctx context.Context, err error) error {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 	}
+	patience := time.AfterFunc(time.Second, func() {
+		if s := p.Stats(); s.Acked < s.Published {
+			p.console.notice("waiting for the server to acknowledge %s (Ctrl+C gives up)", count(s.Published-s.Acked, "line"))
+		}
+	})
+	defer patience.Stop()
 	if closeErr := p.Close(ctx); closeErr != nil {
 		err = closeErr
 	}

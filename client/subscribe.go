@@ -13,8 +13,11 @@ import (
 	"pubsublab/protocol"
 )
 
-// errLeft ends a subscriber whose person wants to leave.
-var errLeft = errors.New("left")
+// Why a subscriber leaves, besides signals.
+var (
+	errLeft       = errors.New("a person wants to")
+	errNobodyHere = errors.New("nobody reads the output any more")
+)
 
 // subscribe is the command of a subscriber.
 func (c *command) subscribe(ctx context.Context) error {
@@ -38,10 +41,18 @@ func (c *command) subscribe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	ctx, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	if c.console.inTerm {
+		go c.awaitTerminate(ctx, leave)
+	}
+	if file, ok := c.console.out.(*os.File); ok {
+		defer watchPipe(file, func() { leave(errNobodyHere) })()
+	}
 	tally := pubsub.NewTally(filter)
 	err = c.receive(ctx, s, tally, sinks)
 	s.Close()
-	if screen.err != nil && errors.Is(screen.err, syscall.EPIPE) {
+	if errors.Is(screen.err, syscall.EPIPE) || context.Cause(ctx) == errNobodyHere {
 		return nil // whoever read it has seen enough
 	}
 	return c.sumUp(tally, err)
@@ -50,12 +61,6 @@ func (c *command) subscribe(ctx context.Context) error {
 // receive prints what comes until it is enough. It returns nil when that was
 // asked for, by a flag or a person, else why it ended.
 func (c *command) receive(ctx context.Context, s *pubsub.Subscriber, tally *pubsub.Tally, sinks []*sink) error {
-	if c.console.inTerm {
-		var leave context.CancelCauseFunc
-		ctx, leave = context.WithCancelCause(ctx)
-		defer leave(nil)
-		go c.awaitTerminate(ctx, leave)
-	}
 	for {
 		item, err := s.Next(ctx)
 		if err == nil {

@@ -6,9 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"pubsublab/protocol"
 )
+
+// hurryTimeout is how long a Publisher tries to connect again only to end its
+// session in order.
+const hurryTimeout = time.Second
 
 // Publisher publishes lines (P6). It sends them in the background, in large
 // writes, keeps each one until the server has acknowledged it (P14), and after
@@ -35,6 +40,7 @@ type Publisher struct {
 	rejected uint64 // the last line that was reported as rejected
 	idle     bool   // the writer waits for work
 	closing  bool   // Close was called
+	abandon  func() // ends the present reconnection; nil when there is none
 	ended    bool
 	err      error // why it ended; nil after Close if all is acknowledged
 }
@@ -143,6 +149,7 @@ func (p *Publisher) Flush(ctx context.Context) error {
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closing = true
+	p.hurryLocked()
 	p.wakeLocked()
 	p.changed.Broadcast()
 	p.mu.Unlock()
@@ -158,6 +165,13 @@ func (p *Publisher) Close(ctx context.Context) error {
 		return nil
 	}
 	return p.err
+}
+
+// hurryLocked lets a reconnection be short that could only say terminate.
+func (p *Publisher) hurryLocked() {
+	if p.closing && p.abandon != nil && p.queue.acked == p.queue.lines {
+		time.AfterFunc(hurryTimeout, p.abandon)
+	}
 }
 
 // wakeLocked makes the writer look for work.

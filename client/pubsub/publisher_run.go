@@ -30,11 +30,25 @@ func (p *Publisher) run(ctx context.Context, s *session) {
 			p.end(fmt.Errorf("%w (%w)", errUnsure, err))
 			return
 		}
-		if s, err = p.connector.connect(ctx, p.hello, err); err != nil {
+		if s, err = p.reconnect(ctx, err); err != nil {
 			p.end(err)
 			return
 		}
 	}
+}
+
+func (p *Publisher) reconnect(ctx context.Context, lost error) (*session, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p.mu.Lock()
+	p.abandon = cancel
+	p.hurryLocked()
+	p.mu.Unlock()
+	s, err := p.connector.connect(ctx, p.hello, lost)
+	p.mu.Lock()
+	p.abandon = nil
+	p.mu.Unlock()
+	return s, err
 }
 
 // serve sends and reads acknowledgements until the session ends. nil means

@@ -349,3 +349,19 @@ func TestGoroutinesMayShareOnePublisher(t *testing.T) {
 	require.NoError(t, p.Close(t.Context()))
 	assert.EqualValues(t, 8000, p.Stats().Acked)
 }
+
+func TestPublisherDoesNotWaitLongOnlyToSayTerminate(t *testing.T) {
+	for _, name := range []string{"named", ""} {
+		f := fake.New(t, func(p *fake.Peer) {
+			p.Accept(" next=1")
+			p.Want("one")
+			p.Send("ack 1\n")
+		})
+		p := dialPublisher(t, f, Config{Name: name})
+		publish(t, p, "one")
+		require.NoError(t, p.Flush(t.Context()))
+		start := time.Now()
+		require.NoError(t, p.Close(t.Context()))
+		assert.Less(t, time.Since(start), DefaultGiveUp/2)
+	}
+}
