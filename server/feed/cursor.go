@@ -29,10 +29,10 @@ type Cursor struct {
 	// Guarded by the Set's lock.
 	segment *journal.Segment // written by the owner alone
 	slot    int              // in feed.parked; -1 when not parked
-	excused bool             // was parked when it was last asked to leave the segment
 	cut     func()           // nil when it was called
 
 	wake    chan struct{} // holds one token
+	excused atomic.Bool   // has had nothing to send since it was opened or parked
 	stopped atomic.Pointer[error]
 }
 
@@ -49,11 +49,18 @@ func (c *Cursor) Next() ([]byte, error) {
 			return nil, *err
 		}
 		if len(c.preamble) > 0 {
+			c.excused.Store(false)
 			return c.preamble, nil
+		}
+		if c.block == nil {
+			return nil, io.EOF
 		}
 		data, complete := c.set.read(c.block)
 		switch {
 		case c.off < len(data):
+			if c.excused.Load() {
+				c.excused.Store(false)
+			}
 			return data[c.off:], nil
 		case !complete:
 			c.park()
@@ -79,7 +86,7 @@ func (c *Cursor) move() bool {
 	next := c.set.journal.Advance(c.segment)
 	c.set.mu.Lock()
 	defer c.set.mu.Unlock()
-	c.segment, c.excused = next, false
+	c.segment = next
 	if next == nil {
 		c.block = nil
 		return false
@@ -96,6 +103,7 @@ func (c *Cursor) park() {
 		return
 	}
 	c.feed.park(c)
+	c.excused.Store(true)
 	c.set.mu.Unlock()
 	<-c.wake
 }

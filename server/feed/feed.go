@@ -67,6 +67,7 @@ func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol
 		return nil, err
 	}
 	c := &Cursor{set: s, start: place.Next, segment: place.Segment, wake: make(chan struct{}, 1), slot: -1, cut: cut}
+	c.excused.Store(true)
 	if place.Missing > 0 {
 		c.preamble = format.AppendEvent(nil, &protocol.Event{Kind: protocol.Gap, Missing: place.Missing})
 	}
@@ -123,7 +124,8 @@ func (s *Set) Closed() {
 }
 
 // Pressed makes the cursors in the oldest segment leave it: those that wait
-// for something new have only to move on; the others are slow.
+// for something new have only to move on. The others are slow, unless they have
+// had nothing to send: it is not their client that keeps them.
 func (s *Set) Pressed(oldest *journal.Segment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,9 +135,8 @@ func (s *Set) Pressed(oldest *journal.Segment) {
 			case c.segment != oldest:
 			case c.slot >= 0:
 				f.unpark(c)
-				c.excused = true
 				c.poke()
-			case s.cfg.CutSlow && !c.excused && c.cut != nil:
+			case s.cfg.CutSlow && !c.excused.Load() && c.cut != nil:
 				c.stop(ErrSlow)
 				go c.cut()
 				c.cut = nil
