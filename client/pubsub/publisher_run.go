@@ -95,8 +95,10 @@ func (p *Publisher) resume(s *session) error {
 		return fmt.Errorf("%w: it told no next line of run %s", ErrNotAServer, p.hello.Run)
 	case p.base+next-1 > p.queue.sent:
 		return fmt.Errorf("%w: it asked for line %d when %d were sent", ErrNotAServer, p.base+next, p.queue.sent)
-	case p.base+next-1 >= p.queue.acked:
+	case p.base+next-1 > p.queue.acked:
 		p.ackLocked(p.base + next - 1)
+		p.connector.healthy() // even if no acknowledgement gets through, it goes on
+	case p.base+next-1 == p.queue.acked:
 	default:
 		// Acknowledged lines are not there: rejected ones, or a restarted
 		// server forgot them. They are not kept any more; the count goes on

@@ -365,3 +365,24 @@ func TestPublisherDoesNotWaitLongOnlyToSayTerminate(t *testing.T) {
 		assert.Less(t, time.Since(start), DefaultGiveUp/2)
 	}
 }
+
+// Connections that only ever break are no outage as long as lines get through.
+func TestPublisherDoesNotGiveUpWhileItMakesProgress(t *testing.T) {
+	const lines = 30
+	var scripts []func(*fake.Peer)
+	for n := 1; n <= lines; n++ {
+		scripts = append(scripts, func(p *fake.Peer) {
+			p.Accept(fmt.Sprintf(" next=%d", n))
+			p.Want(fmt.Sprintf("line %d", n))
+			time.Sleep(10 * time.Millisecond)
+			p.Reset()
+		})
+	}
+	scripts = append(scripts, func(p *fake.Peer) {
+		p.Accept(fmt.Sprintf(" next=%d", lines+1))
+		p.Want("terminate")
+	})
+	p := dialPublisher(t, fake.New(t, scripts...), Config{Name: "a", GiveUp: 100 * time.Millisecond})
+	publish(t, p, numbered("line", 1, lines)...)
+	require.NoError(t, p.Close(t.Context()))
+}
