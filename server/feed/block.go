@@ -3,6 +3,7 @@ package feed
 import (
 	"bytes"
 	"container/list"
+	"slices"
 	"sort"
 	"sync"
 
@@ -79,6 +80,9 @@ func (s *Set) read(b *block) (data []byte, complete bool) {
 func (b *block) render() int {
 	entries, sealed := b.segment.Entries(len(b.marks))
 	size := cap(b.data)
+	if like := int(b.feed.blockSize.Load()); size < like && len(b.data) > like/8 {
+		b.data = slices.Grow(b.data, like-len(b.data))
+	}
 	msgs := 0
 	if n := len(b.marks); n > 0 {
 		msgs = b.marks[n-1].msgs
@@ -97,6 +101,7 @@ func (b *block) render() int {
 		b.marks = append(b.marks, mark{len(b.data), msgs})
 	}
 	if sealed {
+		b.feed.blockSize.Store(int64(len(b.data) + len(b.data)/8))
 		b.segment = nil
 	}
 	return cap(b.data) - size

@@ -10,6 +10,7 @@ package feed
 import (
 	"container/list"
 	"sync"
+	"sync/atomic"
 
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
@@ -41,12 +42,13 @@ type key struct {
 	format protocol.Format
 }
 
-// feed is guarded by its Set's lock.
+// feed is guarded by its Set's lock, but for blockSize.
 type feed struct {
 	key
-	blocks  map[uint64]*block // by the segment's Seq
-	cursors map[*Cursor]struct{}
-	parked  []*Cursor // those that wait for something new
+	blocks    map[uint64]*block // by the segment's Seq
+	cursors   map[*Cursor]struct{}
+	parked    []*Cursor    // those that wait for something new
+	blockSize atomic.Int64 // what a block may become: a little more than the last one, so that it need not grow often
 }
 
 // NewSet returns the feeds of j, and watches it.
