@@ -1,14 +1,13 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"io"
 	"runtime"
-	"sync"
 	"testing"
 	"testing/synctest"
 
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/protocol"
@@ -93,51 +92,84 @@ func TestInterruptWhileParked(t *testing.T) {
 	})
 }
 
-// However appends, interrupts and parking interleave, everyone gets it all
+// Whoever is interrupted leaves the others parked, in whatever order.
+func TestInterruptsInAnyOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 0, Config{})
+		var takers []*taker
+		for range 9 {
+			takers = append(takers, take(b.open("", protocol.Plain, protocol.From{})))
+			synctest.Wait()
+		}
+		gone := errors.New("gone")
+		left := map[int]bool{0: true, 1: true, 2: true, 3: true, 4: true, 5: true, 6: true, 7: true, 8: true}
+		for n, i := range []int{0, 8, 4, 7, 1, 6} {
+			takers[i].c.Interrupt(gone)
+			delete(left, i)
+			synctest.Wait()
+			require.Equal(t, gone, takers[i].err)
+			for i := range left {
+				require.True(t, b.parked(takers[i].c))
+			}
+			if n < 3 {
+				continue // they stay parked as they are
+			}
+			b.add(lines("ada: word"))
+			for i := range left {
+				require.Equal(t, "[FROM ada] : word\n", takers[i].taken(), "%d after %d interrupts", i, n+1)
+			}
+		}
+		b.j.Close()
+		synctest.Wait()
+		for i, k := range takers {
+			require.Equal(t, left[i], k.err == io.EOF)
+			k.c.Close()
+		}
+	})
+}
+
+// However appends, parking and interrupts interleave, everyone gets it all
 // and nobody sleeps on.
 func TestNoWakeUpIsLost(t *testing.T) {
-	const cursors, entries = 16, 500
-	b := newBench(t, journal.MinHistory, Config{})
-	var wg sync.WaitGroup
-	counts := make([]uint64, cursors)
-	errs := make([]error, cursors)
-	kicked := errors.New("kicked")
-	kick := make([]*Cursor, cursors)
-	for i := range cursors {
-		filter := []string{"", "a", "b", "none"}[i%4]
-		c := b.open(filter, formats[i/4], protocol.From{})
-		kick[i] = c
-		wg.Go(func() {
-			for {
-				data, err := c.Next()
-				if err != nil {
-					counts[i], errs[i] = c.Close(), err
-					return
-				}
-				c.Advance(1 + len(data)/2)
-				if i%3 == 0 {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, journal.MinHistory, Config{})
+		var takers []*taker
+		filters := []string{"", "a", "b", "none"}
+		for i := range 16 {
+			takers = append(takers, take(b.open(filters[i%4], formats[i/4], protocol.From{})))
+		}
+		for range 100 {
+			begin := uint64(1)
+			if n := len(b.log.entries); n > 0 {
+				begin = b.log.entries[n-1].Pos + uint64(b.log.entries[n-1].Count)
+			}
+			b.log.entries = nil
+			for range 20 {
+				for _, e := range []journal.Entry{lines("ada#a: one two"), joined("x"), lines("bob#b: three")} {
+					require.NoError(t, b.j.Append(context.Background(), e, func(error) {}))
 					runtime.Gosched()
 				}
 			}
-		})
-	}
-	for range entries {
-		b.add(lines("ada#a: one two"), joined("x"), lines("bob#b: three"))
-		runtime.Gosched()
-	}
-	for i := range cursors / 4 {
-		kick[i*4+3].Interrupt(kicked) // those who want nothing but events
-	}
-	b.j.Close()
-	wg.Wait()
-	for i := range cursors {
-		if i%4 == 3 {
-			assert.True(t, errs[i] == kicked || errs[i] == io.EOF, errs[i])
-			continue
+			for i, k := range takers {
+				want := from(b.render(filters[i%4], formats[i/4]), begin)
+				require.True(t, want == k.taken(), "P10: before anything else happens, %d", i)
+			}
 		}
-		assert.ErrorIs(t, errs[i], io.EOF)
-		assert.EqualValues(t, []int{3, 2, 1}[i%4]*entries, counts[i], "P10")
-	}
-	assert.Empty(t, b.feeds)
-	assert.Zero(t, b.cached)
+		kicked := errors.New("kicked")
+		for i, k := range takers {
+			if i%3 == 0 {
+				go k.c.Interrupt(kicked)
+				require.NoError(t, b.j.Append(context.Background(), lines("ada: one"), func(error) {}))
+			}
+		}
+		synctest.Wait()
+		b.j.Close()
+		synctest.Wait()
+		for i, k := range takers {
+			require.Equal(t, i%3 == 0, k.err == kicked)
+			require.GreaterOrEqual(t, k.c.Close(), []uint64{6000, 4000, 2000, 0}[i%4])
+		}
+		require.Empty(t, b.feeds)
+		require.Zero(t, b.cached)
+	})
 }

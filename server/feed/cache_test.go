@@ -1,0 +1,109 @@
+package feed
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/protocol"
+)
+
+// requireCache asserts that the cache is what its numbers say, and bounded.
+func (b *bench) requireCache() {
+	b.t.Helper()
+	blocks, bytes := 0, 0
+	for _, f := range b.feeds {
+		for seq, block := range f.blocks {
+			require.Equal(b.t, seq, block.seq)
+			require.NotNil(b.t, block.place)
+			blocks++
+			bytes += block.size
+		}
+	}
+	require.Equal(b.t, blocks, b.cache.Len())
+	require.Equal(b.t, bytes, b.cached)
+	require.LessOrEqual(b.t, b.cached, b.cfg.Cache)
+}
+
+func TestCacheIsBounded(t *testing.T) {
+	b := newBench(t, 64<<20, Config{})
+	require.Equal(t, 4<<20, b.cfg.Cache, "what zero means")
+	word := strings.Repeat("x", 500)
+	for n := range 4000 {
+		b.add(lines(fmt.Sprintf("ada: %s %s%d", word, word, n)))
+	}
+	for _, format := range []protocol.Format{protocol.Plain, protocol.JSON} {
+		one := b.open("", format, protocol.FromFirst())
+		start, early := one.block, b.open("", format, protocol.FromFirst())
+		require.Same(t, start, early.block)
+		seen := map[*block]bool{start: true}
+		var text strings.Builder
+		for {
+			data, _ := b.read(one.block)
+			text.Write(data)
+			one.off = len(data)
+			b.requireCache()
+			if one.block.segment != nil {
+				break
+			}
+			require.True(t, one.move())
+			seen[one.block] = true
+		}
+		require.Nil(t, start.place, "the oldest blocks are dropped")
+		require.Greater(t, len(seen), 10)
+		require.True(t, text.String() == rest(t, early), "and rendered again just as they were")
+		b.requireCache()
+		require.EqualValues(t, 8_000, one.Close())
+		require.EqualValues(t, 8_000, early.Close())
+		require.Zero(t, b.cached, "a feed takes its blocks along")
+	}
+}
+
+func TestFeedsGoWithTheirLastCursor(t *testing.T) {
+	b := newBench(t, 0, Config{})
+	one, two := b.open("a", protocol.Plain, protocol.From{}), b.open("a", protocol.Plain, protocol.From{})
+	other := b.open("b", protocol.Plain, protocol.From{})
+	b.add(lines("ada#a: one"), lines("ada#b: two"))
+	require.NotEmpty(t, rest(t, one))
+	require.NotEmpty(t, rest(t, other))
+	require.Len(t, b.feeds, 2)
+	one.Close()
+	require.Len(t, b.feeds, 2, "another cursor is left")
+	require.Equal(t, "[FROM ada #a] : one\n", rest(t, two))
+	b.requireCache()
+	two.Close()
+	require.Len(t, b.feeds, 1)
+	b.requireCache()
+	other.Close()
+	require.Empty(t, b.feeds)
+	require.Zero(t, b.cache.Len())
+	require.Zero(t, b.cached)
+
+	again := b.open("a", protocol.Plain, protocol.FromFirst())
+	require.Equal(t, "[FROM ada #a] : one\n", rest(t, again), "a feed can come back")
+	again.Close()
+}
+
+// A cursor goes on with a block that the cache has dropped, and so does one
+// that comes to the same segment later, with a block of its own.
+func TestADroppedBlockGoesOn(t *testing.T) {
+	b := newBench(t, 0, Config{})
+	old := b.open("", protocol.TSV, protocol.From{})
+	b.add(lines("ada: one"))
+	text := rest(t, old)
+	b.mu.Lock()
+	b.forgetLocked(old.block)
+	b.forgetLocked(old.block)
+	b.mu.Unlock()
+	young := b.open("", protocol.TSV, protocol.FromFirst())
+	require.NotSame(t, old.block, young.block)
+	b.add(lines("bob: two"))
+	text += rest(t, old)
+	require.Equal(t, from(b.render("", protocol.TSV), 1), text)
+	require.Equal(t, text, rest(t, young))
+	b.requireCache()
+	require.EqualValues(t, 2, old.Close())
+	require.EqualValues(t, 2, young.Close())
+}
