@@ -88,8 +88,11 @@ func (c *command) receive(ctx context.Context, s *pubsub.Subscriber, tally *pubs
 	}
 }
 
+// enough tells whether --count or --publishers is reached. A publisher that
+// joined besides those waited for is not cut short.
 func (c *command) enough(tally *pubsub.Tally) bool {
-	return c.Count > 0 && tally.Lines() >= c.Count || c.Publishers > 0 && tally.Finished() >= c.Publishers
+	return c.Count > 0 && tally.Lines() >= c.Count ||
+		c.Publishers > 0 && tally.Finished() >= c.Publishers && tally.Online() == 0
 }
 
 // awaitTerminate lets a person leave by typing so, or by Ctrl+D.

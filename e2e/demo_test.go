@@ -178,6 +178,7 @@ func TestByHand(t *testing.T) {
 	hand.send("Is anybody there?\nterminate\n")
 	hand.end()
 	s.wait("publisher-1", "publisher-2", "subscriber-1", "subscriber-2", "server")
+	require.Len(t, s.transcript("subscriber-1"), 81, "everything of the three")
 	for _, node := range []string{"subscriber-1", "subscriber-2"} {
 		text, err := os.ReadFile(s.Node(node).Transcript())
 		require.NoError(t, err)

@@ -43,6 +43,7 @@ type Tally struct {
 	last       *publisher // the one of the last message
 	lastName   string
 	finished   int
+	online     int // names with a session
 }
 
 // span is the positions from from up to, and without, to.
@@ -95,6 +96,9 @@ func (t *Tally) Lines() uint64 { return t.report.Lines }
 // Finished returns how many publishers, by name, have left on their own accord
 // and not joined again.
 func (t *Tally) Finished() int { return t.finished }
+
+// Online returns how many publishers, by name, have joined and not left.
+func (t *Tally) Online() int { return t.online }
 
 func (t *Tally) hash() {
 	t.digest.Write(t.buffer)
@@ -166,6 +170,7 @@ func (t *Tally) gap(e *protocol.Event) {
 		for _, p := range t.publishers {
 			p.sessions = 0
 		}
+		t.online = 0
 		return
 	}
 	t.gaps += e.Missing
@@ -192,12 +197,14 @@ func (t *Tally) event(e *protocol.Event) {
 	if e.Kind == protocol.Joined {
 		if p.sessions++; p.sessions == 1 {
 			p.got, p.left = 0, 0
+			t.online++
 		}
 		return
 	}
 	if p.sessions > 0 {
 		p.sessions--
 		if p.left += e.Lines; p.sessions == 0 {
+			t.online--
 			t.compare(e.Name, p)
 		}
 	}

@@ -166,6 +166,9 @@ func TestP5Takeover(t *testing.T) {
 		sub2.send("SUBSCRIBER name=x\n")
 		sub2.want(b.welcome(protocol.Subscriber, "x", 1, 1, 3), "P5: subscribers too")
 		sub.wantClosed("", "P5, P8: the older subscriber is told nothing")
+		tsv := b.join("SUBSCRIBER name=y format=tsv")
+		b.join("SUBSCRIBER name=y format=tsv")
+		tsv.wantClosed("error: "+protocol.TakenOver+"\n", "P5: unless it reads tsv")
 	})
 }
 

@@ -36,8 +36,11 @@ func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) 
 		if err == nil || n > 0 {
 			continue
 		}
-		if !errors.Is(err, io.EOF) || s.hello.Ack {
+		if !errors.Is(err, io.EOF) {
 			return s.cause(err)
+		}
+		if s.hello.Ack {
+			return errCutOff
 		}
 		d.Finish()
 		if c, ok := d.Next(); ok {

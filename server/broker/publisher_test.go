@@ -63,7 +63,7 @@ func TestP7Ends(t *testing.T) {
 		{"terminate", "PUBLISHER name=ada", func(p *peer) { p.send("rest\nterminate\n") }, "rest", "terminate"},
 		{"half-close", "PUBLISHER name=ada", func(p *peer) { p.send("rest"); p.CloseWrite() }, "rest", "eof"},
 		{"half-close behind terminate", "PUBLISHER name=ada", func(p *peer) { p.send("rest\nterminate"); p.CloseWrite() }, "rest", "terminate"},
-		{"half-close with acks", "PUBLISHER name=ada ack=yes", func(p *peer) { p.send("rest"); p.CloseWrite() }, "", "eof"},
+		{"half-close with acks", "PUBLISHER name=ada ack=yes", func(p *peer) { p.send("rest"); p.CloseWrite() }, "", "reset"},
 		{"reset", "PUBLISHER name=ada", func(p *peer) { p.send("rest"); synctest.Wait(); p.reset() }, "", "reset"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,6 +21,7 @@ var (
 	errShutdown = errors.New("the server is shutting down")
 	errTakeover = errors.New(protocol.TakenOver)
 	errStalled  = errors.New("took nothing for too long")
+	errCutOff   = errors.New("the input ended without terminate") // of a publisher with ack=yes, which would say it
 )
 
 const (
@@ -143,7 +144,7 @@ func (s *session) serve(rest []byte, unframed bool) error {
 		log = log.With("topic", topic)
 	}
 	log.Info(who+" added", "publishers", publishers, "subscribers", subscribers)
-	s.b.tell(&protocol.Event{Kind: protocol.Joined, Time: time.Now(), Role: role, Name: s.name, Topic: topic})
+	s.b.tell(&protocol.Event{Kind: protocol.Joined, Role: role, Name: s.name, Topic: topic})
 	welcome := protocol.Welcome{
 		Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers, Journal: s.b.journal.ID(),
 	}
@@ -156,7 +157,7 @@ func (s *session) serve(rest []byte, unframed bool) error {
 
 	why := reason(err)
 	s.b.tell(&protocol.Event{
-		Kind: protocol.Left, Time: time.Now(), Role: role, Name: s.name, Topic: topic, Lines: s.lines, Reason: why,
+		Kind: protocol.Left, Role: role, Name: s.name, Topic: topic, Lines: s.lines, Reason: why,
 	})
 	publishers, subscribers = s.b.unregister(s)
 	log.Info(who+" left", "lines", s.lines, "reason", string(why), "publishers", publishers, "subscribers", subscribers)

@@ -39,8 +39,10 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 		heard = <-sent // the writer was first
 	} else {
 		heard = s.cause(heard)
-		s.kick(io.EOF)
-		s.conn.SetWriteDeadline(past)
+		if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
+			s.kick(io.EOF)
+			s.conn.SetWriteDeadline(past)
+		}
 		<-sent
 	}
 	s.mu.Lock()
@@ -60,6 +62,11 @@ func (s *session) send(cursor *feed.Cursor, welcome protocol.Welcome) error {
 		run, err := cursor.Next()
 		if errors.Is(err, io.EOF) {
 			return errShutdown
+		}
+		if errors.Is(err, errTakeover) && s.hello.Format == protocol.TSV {
+			// A program that reads tsv would come back, and the two would take
+			// the name from each other for ever.
+			io.WriteString(s.conn, protocol.ErrorPrefix+err.Error()+"\n")
 		}
 		if err != nil {
 			return err
