@@ -31,9 +31,7 @@ func TestQueueKeepsEveryLineUntilAcknowledged(t *testing.T) {
 			case 6, 7:
 				for l := range strings.Lines(string(q.next())) {
 					l = strings.TrimSuffix(l, "\n")
-					if strings.HasSuffix(l, "\r") {
-						l = strings.TrimSuffix(l, "\r")
-					}
+					l = strings.TrimSuffix(l, "\r")
 					sent = append(sent, l)
 				}
 				require.True(t, slices.Equal(lines[base:base+len(sent)], sent), "seed %d: what is handed out is what was added", seed)

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/compose-spec/compose-go/v2/types"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -228,6 +227,3 @@ func (t *Topology) imageNames() []string {
 	}
 	return names
 }
-
-// buildOf returns how the image of a spec is built.
-func (t *Topology) buildOf(s *Spec) types.BuildConfig { return t.images[s.service.Image] }

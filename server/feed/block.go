@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"sync"
+	"unsafe"
 
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
@@ -22,19 +23,27 @@ type block struct {
 	marks   []mark           // one for each entry rendered
 
 	// Guarded by the Set's lock.
-	size  int           // bytes that the cache counts
+	size  int           // bytes that the cache counts for it
 	place *list.Element // in the cache; nil when it is no longer there
 }
 
 // mark is the end of an entry in a block.
 type mark struct{ off, msgs int }
 
+// What a block costs besides its bytes. A feed for which nothing ever comes
+// makes blocks too, and they have to leave the cache like others.
+const (
+	blockOverhead = 512
+	markSize      = int(unsafe.Sizeof(mark{}))
+)
+
 // blockLocked returns the block of a segment, an empty one if there is none.
 func (s *Set) blockLocked(f *feed, segment *journal.Segment) *block {
 	b := f.blocks[segment.Seq]
 	if b == nil {
-		b = &block{feed: f, seq: segment.Seq, segment: segment}
+		b = &block{feed: f, seq: segment.Seq, segment: segment, size: blockOverhead}
 		b.place = s.cache.PushBack(b)
+		s.cached += b.size
 		f.blocks[b.seq] = b
 	}
 	return b
@@ -80,6 +89,7 @@ func (s *Set) read(b *block) (data []byte, complete bool) {
 func (b *block) render() int {
 	entries, sealed := b.segment.Entries(len(b.marks))
 	size := cap(b.data)
+	before := size + markSize*cap(b.marks)
 	if like := int(b.feed.blockSize.Load()); size < like && len(b.data) > like/8 {
 		b.data = slices.Grow(b.data, like-len(b.data))
 	}
@@ -104,7 +114,7 @@ func (b *block) render() int {
 		b.feed.blockSize.Store(int64(len(b.data) + len(b.data)/8))
 		b.segment = nil
 	}
-	return cap(b.data) - size
+	return cap(b.data) + markSize*cap(b.marks) - before
 }
 
 // grown tells whether the segment has more than the block.

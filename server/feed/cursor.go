@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"pubsublab/server/journal"
 )
@@ -31,7 +32,13 @@ type Cursor struct {
 	slot    int              // in feed.parked; -1 when not parked
 	cut     func()           // nil when it was called
 
+	// Guarded by the Set's lock too: when publishers were first found waiting for
+	// the cursor at this place, zero for not.
+	pressed   time.Time
+	pressedAt uint64
+
 	wake    chan struct{} // holds one token
+	passed  atomic.Uint64 // bytes
 	excused atomic.Bool   // has had nothing to send since it was opened or parked
 	stopped atomic.Pointer[error]
 }
@@ -72,6 +79,7 @@ func (c *Cursor) Next() ([]byte, error) {
 
 // Advance passes the first n bytes of what Next returned.
 func (c *Cursor) Advance(n int) {
+	c.passed.Add(uint64(n))
 	if len(c.preamble) > 0 {
 		c.preamble = c.preamble[n:]
 		return

@@ -11,6 +11,7 @@ import (
 	"container/list"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
@@ -61,7 +62,7 @@ func NewSet(j journal.Journal, cfg Config) *Set {
 
 // Open returns a cursor that begins at from. cut is called, at most once and
 // on another goroutine, when the cursor is cut off for being slow; it must make
-// the write end that the cursor's owner is in. With nil the cursor is never cut
+// the write end that the cursor's owner is in, and must not block. With nil the cursor is never cut
 // off. The error is journal.ErrClosed.
 func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol.From, cut func()) (*Cursor, error) {
 	place, err := s.journal.Open(from, filter)
@@ -125,12 +126,25 @@ func (s *Set) Closed() {
 	}
 }
 
+// slowAfter is how long publishers must have waited for a cursor that passed
+// nothing meanwhile before it counts as slow: one that replays the history at
+// full speed is where the room is short too.
+const slowAfter = 100 * time.Millisecond
+
 // Pressed makes the cursors in the oldest segment leave it: those that wait
-// for something new have only to move on. The others are slow, unless they have
-// had nothing to send: it is not their client that keeps them.
+// for something new have only to move on. The others are slow if they pass
+// nothing, unless they have had nothing to send: it is not their client that
+// keeps them.
 func (s *Set) Pressed(oldest *journal.Segment) {
+	var cuts []func()
+	defer func() {
+		for _, cut := range cuts {
+			cut() // without the lock
+		}
+	}()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	for _, f := range s.feeds {
 		for c := range f.cursors {
 			switch {
@@ -138,9 +152,12 @@ func (s *Set) Pressed(oldest *journal.Segment) {
 			case c.slot >= 0:
 				f.unpark(c)
 				c.poke()
-			case s.cfg.CutSlow && !c.excused.Load() && c.cut != nil:
+			case !s.cfg.CutSlow || c.excused.Load() || c.cut == nil:
+			case c.pressed.IsZero() || c.pressedAt != c.passed.Load():
+				c.pressed, c.pressedAt = now, c.passed.Load()
+			case now.Sub(c.pressed) >= slowAfter:
 				c.stop(ErrSlow)
-				go c.cut()
+				cuts = append(cuts, c.cut)
 				c.cut = nil
 			}
 		}

@@ -181,3 +181,7 @@ func (b *bench) kept(from protocol.From, filter string) []string {
 	defer r.release()
 	return r.rest()
 }
+
+func left(name string) Entry {
+	return Entry{Event: &protocol.Event{Kind: protocol.Left, Role: protocol.Publisher, Name: name}}
+}

@@ -5,6 +5,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -25,8 +26,8 @@ type Journal interface {
 	// Append adds an entry at the end of the order. Its Pos and Time are the
 	// journal's to set, the Time of an event too, so that times never run
 	// backwards along the order; its Lines belong to the journal from then on.
-	// It waits while there is no room, until ctx ends; events do not wait. done
-	// is called exactly once where Append returned nil, with the outcome, perhaps
+	// It waits while there is no room, until ctx ends; events do not, except
+	// that Joined does when there is far too little. done is called exactly once where Append returned nil, with the outcome, perhaps
 	// later and on another goroutine; entries of one caller are acknowledged in
 	// the order of its calls. Lines of a run that the journal has already are
 	// left out (P15).
@@ -60,7 +61,8 @@ type Watcher interface {
 	// Appended tells that e can be read.
 	Appended(e *Entry)
 	// Pressed tells that an Append waits until all readers have left s, the
-	// oldest segment. It is told again from time to time while that lasts.
+	// oldest segment, or should. It is told again from time to time while that
+	// lasts.
 	Pressed(s *Segment)
 	// Closed tells that there is an end.
 	Closed()
@@ -98,6 +100,23 @@ func (e *Entry) covers(pos uint64) bool {
 // entryOverhead is what an entry costs besides its lines, in bytes: its part
 // of a segment, its strings, and its share of the feeds' bookkeeping.
 const entryOverhead = 256
+
+// cut takes the first n messages off e, or all of them. An event is one piece.
+func (e *Entry) cut(n int) Entry {
+	part := *e
+	if e.Count > n {
+		end := 0
+		for range n {
+			end += bytes.IndexByte(e.Lines[end:], '\n') + 1
+		}
+		part.Lines, part.Count = e.Lines[:end:end], n
+	}
+	e.Lines = e.Lines[len(part.Lines):]
+	e.Count -= part.Count
+	e.Pos += uint64(part.Count)
+	e.First += uint64(part.Count)
+	return part
+}
 
 func (e *Entry) size() int { return len(e.Lines) + entryOverhead }
 

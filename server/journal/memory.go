@@ -23,7 +23,7 @@ const (
 
 	// pressAgain is how often an Append that waits tells so: a reader may have
 	// come into the segment since, or have become slow in it.
-	pressAgain = time.Second
+	pressAgain = 100 * time.Millisecond
 )
 
 // Memory is a Journal in this process's memory: the order is that of the
@@ -40,6 +40,7 @@ type Memory struct {
 	last     time.Time
 	runs     *runs
 	closed   bool
+	crowded  time.Time     // when an event last found too little room
 	waiting  int           // Appends that wait for room
 	room     chan struct{} // closed and replaced when there may be room, or no hope of it
 }
@@ -63,7 +64,8 @@ func (m *Memory) Watch(w Watcher) { m.watcher = w }
 
 func (m *Memory) Append(ctx context.Context, e Entry, done func(error)) error {
 	m.mu.Lock()
-	if err := m.makeRoomLocked(ctx, &e); err != nil {
+	pressed, err := m.makeRoomLocked(ctx, &e)
+	if err != nil {
 		m.mu.Unlock()
 		return err
 	}
@@ -80,41 +82,66 @@ func (m *Memory) Append(ctx context.Context, e Entry, done func(error)) error {
 		event.Time = e.Time
 		e.Event = &event
 	}
-	m.next += uint64(e.Count)
+	for rest := e; ; {
+		m.addLocked(rest.cut(maxSegmentMessages - m.tailLocked().msgs))
+		if rest.Count == 0 {
+			break
+		}
+	}
+	m.mu.Unlock()
+	done(nil)
+	m.watcher.Appended(&e)
+	if pressed != nil {
+		m.watcher.Pressed(pressed)
+	}
+	return nil
+}
+
+// addLocked adds an entry to the last segment, and seals that when it is full.
+func (m *Memory) addLocked(e Entry) {
 	tail := m.tailLocked()
 	tail.add(&e)
 	m.size += e.size()
+	m.next += uint64(e.Count)
 	if tail.size >= min(maxSegmentSize, m.limit/8) || tail.msgs >= maxSegmentMessages {
 		tail.next = &Segment{Seq: tail.Seq + 1, pos: m.next}
 		m.segments = append(m.segments, tail.next)
 		tail.seal()
 	}
-	m.mu.Unlock()
-	done(nil)
-	m.watcher.Appended(&e)
-	return nil
 }
 
 // makeRoomLocked drops the oldest segments that nobody reads until e fits, and
 // waits for readers to leave them. It lets go of the lock meanwhile. Events do
 // not wait: they are few and small, and one client's arrival or departure must
-// not hang on how fast another one reads.
-func (m *Memory) makeRoomLocked(ctx context.Context, e *Entry) error {
-	size := e.size()
+// not hang on how fast another one reads. They only return the segment that has
+// to be left; but so that they too are bounded, nobody may join far beyond the
+// limit.
+func (m *Memory) makeRoomLocked(ctx context.Context, e *Entry) (pressed *Segment, err error) {
+	size, limit := e.size(), m.limit
+	if e.Event != nil && e.Event.Kind == protocol.Joined {
+		limit = 2 * limit
+	}
 	for !m.closed {
 		for m.size+size > m.limit && len(m.segments) > 1 && m.segments[0].refs == 0 {
 			m.size -= m.segments[0].size
+			m.segments[0].drop()
 			m.segments[0] = nil
 			m.segments = m.segments[1:]
 		}
-		if m.size+size <= m.limit || len(m.segments) == 1 || e.Event != nil {
-			return nil
+		if m.size+size <= m.limit || len(m.segments) == 1 {
+			return nil, nil
+		}
+		if e.Event != nil && (m.size+size <= limit || e.Event.Kind == protocol.Left) {
+			if now := time.Now(); now.Sub(m.crowded) >= pressAgain {
+				m.crowded = now
+				return m.segments[0], nil
+			}
+			return nil, nil
 		}
 		oldest, room := m.segments[0], m.room
 		m.waiting++
 		m.mu.Unlock()
 		m.watcher.Pressed(oldest)
-		var err error
 		again := time.NewTimer(pressAgain)
 		select {
 		case <-room:
@@ -126,10 +153,10 @@ func (m *Memory) makeRoomLocked(ctx context.Context, e *Entry) error {
 		m.mu.Lock()
 		m.waiting--
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return ErrClosed
+	return nil, ErrClosed
 }
 
 func (m *Memory) wakeLocked() {

@@ -43,6 +43,15 @@ func (s *Segment) add(e *Entry) {
 	s.msgs += e.Count
 }
 
+// drop lets go of what the segment holds: somebody may hold on to the segment
+// itself, and through it would keep all that came after.
+func (s *Segment) drop() {
+	s.next = nil
+	s.mu.Lock()
+	s.entries = nil
+	s.mu.Unlock()
+}
+
 func (s *Segment) seal() {
 	s.mu.Lock()
 	s.sealed = true

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"testing"
@@ -179,7 +180,7 @@ func TestEventsNeverWait(t *testing.T) {
 		for range 1000 {
 			require.NoError(t, b.start(joined("bob")).result(t), "an arrival does not hang on how fast others read")
 		}
-		require.Equal(t, []uint64{1}, b.pressed)
+		require.Equal(t, []uint64{1, 1}, b.pressed, "events tell that there is too little room, and not each of them")
 		waiting.waits(t, "messages do wait")
 		all := slow.rest()
 		require.NoError(t, waiting.result(t))
@@ -188,6 +189,50 @@ func TestEventsNeverWait(t *testing.T) {
 		require.Equal(t, "9 ada: one", all[len(all)-1])
 		slow.release()
 	})
+}
+
+// Without bound, arrivals would be a way to fill the memory.
+func TestArrivalsWaitFarBeyondTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, slow := full(t)
+		var last *attempt
+		for range 10_000 {
+			if last = b.start(joined("bob")); len(last.err) == 0 {
+				break
+			}
+		}
+		last.waits(t, "an arrival")
+		require.NoError(t, b.start(left("bob")).result(t), "a departure frees more than it costs")
+		slow.release()
+		require.NoError(t, last.result(t))
+	})
+}
+
+// Entries of more messages than a segment holds are cut: what a segment of tiny
+// lines becomes once it is rendered is bounded.
+func TestLargeEntriesAreCut(t *testing.T) {
+	b := newBench(t, MinHistory)
+	e := Entry{From: "ada", Lines: bytes.Repeat([]byte{'\n'}, 10_000), Count: 10_000, Run: "r", First: 1}
+	b.add(e)
+	require.EqualValues(t, 10_001, b.NextLine("ada", "r"))
+	r := b.open(protocol.FromFirst(), "")
+	next := uint64(1)
+	for r.s != nil {
+		entries, sealed := r.s.Entries(0)
+		msgs := 0
+		for _, part := range entries {
+			require.Equal(t, next, part.Pos)
+			require.Equal(t, part.Count, bytes.Count(part.Lines, []byte{'\n'}))
+			next += uint64(part.Count)
+			msgs += part.Count
+		}
+		require.LessOrEqual(t, msgs, maxSegmentMessages)
+		if !sealed {
+			break
+		}
+		r.s = b.Advance(r.s)
+	}
+	require.EqualValues(t, 10_001, next)
 }
 
 // Whoever is woken without success waits on, and all get their turn.
