@@ -2,17 +2,20 @@ package topology
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 	"github.com/shirou/gopsutil/v4/process"
 	"github.com/testcontainers/testcontainers-go"
@@ -139,7 +142,7 @@ func (s *site) start(ctx context.Context, n *Node) (unit, error) {
 	if err != nil {
 		return nil, err // a container made half-way has the lab's label, by which it is removed
 	}
-	c := &containerUnit{api: s.docker.api, ctr: created, node: n}
+	c := &containerUnit{api: s.docker.api, ctr: created, node: n, networks: request.NetworkAliases}
 	// Before the start, so that neither the first line nor an early end is missed.
 	output, err := s.docker.api.ContainerAttach(s.lab.life, created.GetContainerID(),
 		client.ContainerAttachOptions{Stream: true, Stdout: true, Stderr: true})
@@ -216,9 +219,12 @@ func ignoreGone(err error) error {
 
 // containerUnit is a node that is a container.
 type containerUnit struct {
-	api     *testcontainers.DockerClient
-	ctr     testcontainers.Container
-	node    *Node
+	api      *testcontainers.DockerClient
+	ctr      testcontainers.Container
+	node     *Node
+	networks map[string][]string // its aliases by network
+
+	mu      sync.Mutex
 	address string
 }
 
@@ -258,11 +264,17 @@ func (c *containerUnit) findAddress(ctx context.Context) error {
 			address = net.JoinHostPort(port.HostIP, number)
 		}
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.address = address
 	return nil
 }
 
-func (c *containerUnit) addr() string { return c.address }
+func (c *containerUnit) addr() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.address
+}
 
 func (c *containerUnit) probe(ctx context.Context) error {
 	return wait.ForHealthCheck().WithStartupTimeout(c.node.Spec.probeTimeout()).WaitUntilReady(ctx, c.ctr)
@@ -291,4 +303,46 @@ func (c *containerUnit) pause(ctx context.Context) error {
 func (c *containerUnit) unpause(ctx context.Context) error {
 	_, err := c.api.ContainerUnpause(ctx, c.ctr.GetContainerID(), client.ContainerUnpauseOptions{})
 	return err
+}
+
+func (c *containerUnit) disconnect(ctx context.Context) error {
+	for name := range c.networks {
+		options := client.NetworkDisconnectOptions{Container: c.ctr.GetContainerID()}
+		if _, err := c.api.NetworkDisconnect(ctx, name, options); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *containerUnit) reconnect(ctx context.Context) error {
+	for name, aliases := range c.networks {
+		_, err := c.api.NetworkConnect(ctx, name, client.NetworkConnectOptions{
+			Container: c.ctr.GetContainerID(), EndpointConfig: &network.EndpointSettings{Aliases: aliases},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return c.findAddress(ctx)
+}
+
+// memory counts as `docker stats` does.
+func (c *containerUnit) memory(ctx context.Context) (uint64, error) {
+	result, err := c.api.ContainerStats(ctx, c.ctr.GetContainerID(), client.ContainerStatsOptions{})
+	if err != nil {
+		return 0, err
+	}
+	defer result.Body.Close()
+	var stats container.StatsResponse
+	if err := json.NewDecoder(result.Body).Decode(&stats); err != nil {
+		return 0, err
+	}
+	usage := stats.MemoryStats.Usage
+	for _, cache := range []string{"total_inactive_file", "inactive_file"} { // of control groups v1 and v2
+		if bytes, ok := stats.MemoryStats.Stats[cache]; ok {
+			return usage - min(bytes, usage), nil
+		}
+	}
+	return usage, nil
 }

@@ -47,7 +47,7 @@ func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
 	for key, settings := range service.Networks {
 		name := s.networks[key]
 		request.Networks = append(request.Networks, name)
-		request.NetworkAliases[name] = []string{spec.Name}
+		request.NetworkAliases[name] = s.lab.hostNames(spec)
 		if settings != nil {
 			request.NetworkAliases[name] = append(request.NetworkAliases[name], settings.Aliases...)
 		}
@@ -56,6 +56,9 @@ func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
 	if port, ok := spec.port(); ok {
 		binding := network.PortBinding{}
 		if binding.HostIP, err = netip.ParseAddr(port.HostIP); err != nil && port.HostIP != "" {
+			return request, err
+		}
+		if binding.HostPort, err = s.lab.inheritedPort(spec); err != nil {
 			return request, err
 		}
 		if s.lab.opts.FilePorts {

@@ -83,6 +83,10 @@ type unit interface {
 	kill(ctx context.Context) error
 	pause(ctx context.Context) error
 	unpause(ctx context.Context) error
+	// disconnect and reconnect are errNoNetwork where a node has no network of its own.
+	disconnect(ctx context.Context) error
+	reconnect(ctx context.Context) error
+	memory(ctx context.Context) (uint64, error)
 	// addr is the address of its published port as seen from this machine, or "".
 	addr() string
 }

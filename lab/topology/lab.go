@@ -120,7 +120,7 @@ func (l *Lab) Start(ctx context.Context, specs ...*Spec) error {
 	for _, n := range nodes {
 		g.Go(func() error {
 			for name, dependency := range n.Spec.service.DependsOn {
-				if other := l.Node(name); other != nil {
+				if other := l.host(name); other != nil {
 					if err := other.await(ctx, dependency.Condition); err != nil {
 						return fmt.Errorf("%s waits for %s: %w", n.Spec.Name, name, err)
 					}
@@ -162,6 +162,43 @@ func (l *Lab) Node(name string) *Node {
 		}
 	}
 	return nil
+}
+
+// host returns the node that was started last under a host name, or nil.
+func (l *Lab) host(name string) *Node {
+	for _, n := range slices.Backward(l.Nodes()) {
+		if slices.Contains(l.hostNames(n.Spec), name) {
+			return n
+		}
+	}
+	return nil
+}
+
+// hostNames returns the names at which the others find a node: its own, and of a successor those of whom it succeeds.
+func (l *Lab) hostNames(s *Spec) []string {
+	names := []string{s.Name}
+	for s.before != "" {
+		names = append(names, s.before)
+		before := l.Node(s.before)
+		if before == nil {
+			break
+		}
+		s = before.Spec
+	}
+	return names
+}
+
+// inheritedPort returns the port of this machine that a successor takes over, or "".
+func (l *Lab) inheritedPort(s *Spec) (string, error) {
+	if s.before == "" {
+		return "", nil
+	}
+	before := l.Node(s.before)
+	if before == nil || !before.ended() {
+		return "", fmt.Errorf("%s cannot take the place of %s, which has not ended", s.Name, s.before)
+	}
+	_, port, _ := net.SplitHostPort(before.Addr()) // "" where it had none
+	return port, nil
 }
 
 // Nodes returns the nodes that were started, ended ones too.

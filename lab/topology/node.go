@@ -192,6 +192,39 @@ func (n *Node) Unpause(ctx context.Context) error {
 	return u.unpause(ctx)
 }
 
+// errNoNetwork is what a process says to a cut of its network.
+var errNoNetwork = fmt.Errorf("a process has no network of its own that could be cut: this needs nodes that are containers (%w)", errors.ErrUnsupported)
+
+// Disconnect takes the node off its networks, as a pulled cable does: nobody is told, and packets go nowhere. Processes
+// have no network of their own: the error is then an [errors.ErrUnsupported].
+func (n *Node) Disconnect(ctx context.Context) error {
+	u, err := n.running()
+	if err != nil {
+		return err
+	}
+	return u.disconnect(ctx)
+}
+
+// Reconnect undoes Disconnect. The node may get another address on the network, and its published port another number
+// on this machine: see Addr.
+func (n *Node) Reconnect(ctx context.Context) error {
+	u, err := n.running()
+	if err != nil {
+		return err
+	}
+	return u.reconnect(ctx)
+}
+
+// Memory returns how many bytes of memory the node holds now: what its control group does without the file cache, or
+// what is resident of its process.
+func (n *Node) Memory(ctx context.Context) (uint64, error) {
+	u, err := n.running()
+	if err != nil {
+		return 0, err
+	}
+	return u.memory(ctx)
+}
+
 func (n *Node) running() (unit, error) {
 	if n.ended() {
 		return nil, fmt.Errorf("%s has ended", n.Spec.Name)

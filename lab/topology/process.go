@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"github.com/shirou/gopsutil/v4/process"
 )
 
 // loopback is where the published ports of processes are, whatever address the file publishes them at: a process has
@@ -107,10 +108,13 @@ func (h *hall) start(_ context.Context, n *Node) (unit, error) {
 		return nil, fmt.Errorf("its image %s was not built: its spec was not part of the topology when the lab was opened", spec.service.Image)
 	}
 	if port, ok := spec.port(); ok {
-		number := ""
-		if h.lab.opts.FilePorts {
-			number = port.Published
-		} else if number, err = freePort(); err != nil {
+		number, err := h.lab.inheritedPort(spec)
+		if number == "" && err == nil {
+			if number = port.Published; !h.lab.opts.FilePorts {
+				number, err = freePort()
+			}
+		}
+		if err != nil {
 			return nil, err
 		}
 		p.address = net.JoinHostPort(loopback, number)
@@ -188,7 +192,9 @@ func (h *hall) words(p *processUnit, mounts []types.ServiceVolumeConfig) words {
 	add := func(s *Spec, address string) {
 		port, ok := s.port()
 		if _, local, err := net.SplitHostPort(address); ok && err == nil {
-			w.hosts[s.Name] = hostWords{strconv.Itoa(int(port.Target)), local}
+			for _, name := range h.lab.hostNames(s) {
+				w.hosts[name] = hostWords{strconv.Itoa(int(port.Target)), local}
+			}
 		}
 	}
 	for _, other := range h.lab.Nodes() {
@@ -310,3 +316,18 @@ func (p *processUnit) stop(ctx context.Context) error {
 func (p *processUnit) kill(context.Context) error    { return killGroup(p.command.Process) }
 func (p *processUnit) pause(context.Context) error   { return pauseGroup(p.command.Process) }
 func (p *processUnit) unpause(context.Context) error { return unpauseGroup(p.command.Process) }
+
+func (p *processUnit) disconnect(context.Context) error { return errNoNetwork }
+func (p *processUnit) reconnect(context.Context) error  { return errNoNetwork }
+
+func (p *processUnit) memory(ctx context.Context) (uint64, error) {
+	observed, err := process.NewProcessWithContext(ctx, int32(p.command.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	info, err := observed.MemoryInfoWithContext(ctx)
+	if err != nil {
+		return 0, err
+	}
+	return info.RSS, nil
+}

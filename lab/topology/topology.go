@@ -49,7 +49,7 @@ type Topology struct {
 // A Spec describes one node before it runs: a service of the compose file. What has no field here (limits, mounts,
 // health check, ports and the like) is as the file says.
 type Spec struct {
-	// Name is the service's name and the node's host name on the network.
+	// Name is the service's name and the node's host name on the network. A successor has that of the first one too.
 	Name string
 	Role Role
 	// Args are the arguments of the program, in the words of the container. Prefer [Spec.SetFlag] to change one.
@@ -59,6 +59,7 @@ type Spec struct {
 
 	service types.ServiceConfig
 	script  []byte // replaces the mounted script; nil for the file's own
+	before  string // of a successor: the name of the node whose place it takes
 }
 
 // Spec returns the node of that name, or nil.
@@ -97,6 +98,15 @@ func (s *Spec) Clone(name string) *Spec {
 	c.Name = name
 	c.Args, c.Env = slices.Clone(s.Args), maps.Clone(s.Env)
 	return &c
+}
+
+// Successor copies the spec under a new name, for a node that takes the place of this one after it has ended: under its
+// host name and at its published port, so that clients which only know the address come back to it. That is how a
+// restart is made.
+func (s *Spec) Successor(name string) *Spec {
+	c := s.Clone(name)
+	c.before = s.Name
+	return c
 }
 
 // Flag returns the value of --name=VALUE among the arguments, or else of its twin PUBSUB_NAME in Env, and whether there
