@@ -58,7 +58,12 @@ func NewDecoder(maxLine int, received []byte) *Decoder {
 
 // SetUnframed makes each read one message until the first LF arrives (P3).
 // An LF right at the start still belongs to the role line.
-func (d *Decoder) SetUnframed() { d.unframed, d.roleOpen = true, true }
+//
+// A read must then bring all of a message, so there is room for the longest.
+func (d *Decoder) SetUnframed() {
+	d.unframed, d.roleOpen = true, true
+	d.buf = append(d.buf, make([]byte, max(0, d.maxLine+2-len(d.buf)))...)
+}
 
 // SetLine makes the next line number n: a resumed run goes on counting (P15).
 func (d *Decoder) SetLine(n uint64) { d.line = n - 1 }
@@ -74,7 +79,7 @@ func (d *Decoder) Space() []byte {
 	switch {
 	case d.grow && size < 2*d.maxLine:
 		size = min(2*size, 2*d.maxLine)
-	case len(rest) == 0 && d.small > smallReads:
+	case len(rest) == 0 && d.small > smallReads && !d.unframed:
 		size = min(idleBuffer, 2*d.maxLine)
 	case len(rest) >= size-1:
 		size *= 2

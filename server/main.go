@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -78,6 +80,21 @@ func run(command interface{ Run() error }, args []string, name, description stri
 	}
 }
 
+// Validate tells what is wrong with the flags, for kong.
+func (s *serve) Validate() error {
+	switch {
+	case s.MaxClients < 0:
+		return fmt.Errorf("--max-clients is %d, expected 0 or more", s.MaxClients)
+	case s.StallTimeout <= 0:
+		return fmt.Errorf("--stall-timeout is %s, expected more than 0", s.StallTimeout)
+	case s.DrainTimeout < 0:
+		return fmt.Errorf("--drain-timeout is %s, expected 0 or more", s.DrainTimeout)
+	case s.ExitIdle < 0:
+		return fmt.Errorf("--exit-idle is %s, expected 0 or more", s.ExitIdle)
+	}
+	return nil
+}
+
 func (s *serve) Run() error {
 	log := newLog(s.LogFormat, s.LogLevel)
 	address := net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))
@@ -143,12 +160,11 @@ func (h *healthcheck) Run() error {
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
 	prompt := make([]byte, len(protocol.Prompt))
-	for n := 0; n < len(prompt); {
-		m, err := conn.Read(prompt[n:])
-		if err != nil {
-			return fmt.Errorf("%s accepts connections but does not ask for a role: %w", h.Address, err)
-		}
-		n += m
+	if _, err := io.ReadFull(conn, prompt); err != nil {
+		return fmt.Errorf("%s accepts connections but does not ask for a role: %w", h.Address, err)
+	}
+	if strings.HasPrefix(string(prompt), protocol.ErrorPrefix) {
+		return nil // it may be full, but it is alive
 	}
 	if string(prompt) != protocol.Prompt {
 		return fmt.Errorf("%s is something else: it says %q", h.Address, prompt)

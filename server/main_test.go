@@ -133,6 +133,12 @@ func TestPortInUse(t *testing.T) {
 	require.Contains(t, string(out), "port "+port+" is in use: stop the program that listens there, or choose another port")
 }
 
+func TestAFullServerIsHealthy(t *testing.T) {
+	s := start(t, "--max-clients=1")
+	s.join("SUBSCRIBER")
+	require.NoError(t, command(t, "healthcheck", s.addr).Run())
+}
+
 func TestExitIdle(t *testing.T) {
 	s := start(t, "--exit-idle=10ms")
 	s.join("SUBSCRIBER").Close()
@@ -149,6 +155,10 @@ func TestUsage(t *testing.T) {
 		{[]string{"--history=3"}, `--history: bad size "3", expected 1MiB or more, such as 64MiB`},
 		{[]string{"--slow=maybe"}, `--slow must be one of "block","disconnect" but got "maybe"`},
 		{[]string{"--stall-timeout=30"}, `expected duration but got "30"`},
+		{[]string{"--max-clients=-1"}, `--max-clients is -1, expected 0 or more`},
+		{[]string{"--stall-timeout=0s"}, `--stall-timeout is 0s, expected more than 0`},
+		{[]string{"--drain-timeout=-1s"}, `--drain-timeout is -1s, expected 0 or more`},
+		{[]string{"--exit-idle=-1s"}, `--exit-idle is -1s, expected 0 or more`},
 		{[]string{"--nonsense"}, `unknown flag --nonsense`},
 	} {
 		cmd := command(t, c.args...)

@@ -60,8 +60,9 @@ type Broker struct {
 	mu        sync.Mutex // also covers every Add of the wait groups
 	closing   bool
 	listeners map[net.Listener]struct{}
-	sessions  map[*session]struct{} // every connection
-	refusing  int
+	sessions  map[*session]struct{}                        // every connection
+	refusing  map[net.Conn]struct{}                        // connections that are being turned away
+	broken    chan struct{}                                // closed when Shutdown has run out of time
 	names     [protocol.Subscriber + 1]map[string]*session // the registered, by role and name
 	idle      chan struct{}
 	idleTimer *time.Timer
@@ -94,6 +95,8 @@ func New(cfg Config) *Broker {
 		gone:      make(chan struct{}),
 		listeners: map[net.Listener]struct{}{},
 		sessions:  map[*session]struct{}{},
+		refusing:  map[net.Conn]struct{}{},
+		broken:    make(chan struct{}),
 		idle:      make(chan struct{}),
 	}
 	b.names[protocol.Publisher] = map[string]*session{}
@@ -131,8 +134,7 @@ func (b *Broker) Serve(l net.Listener) error {
 			return ErrClosed
 		default:
 		}
-		// Running out of file descriptors passes; a broken listener does not.
-		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) && !errors.Is(err, syscall.ECONNABORTED) {
+		if !passes(err) {
 			return err
 		}
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
@@ -143,6 +145,20 @@ func (b *Broker) Serve(l net.Listener) error {
 			return ErrClosed
 		}
 	}
+}
+
+// passes tells whether accepting can work again after this error: running out
+// of file descriptors or memory, or a connection that was gone too soon, passes;
+// a broken listener does not.
+func passes(err error) bool {
+	for _, e := range []error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.EPROTO,
+	} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // admit starts a session for a connection, or refuses it (P18).
@@ -166,19 +182,19 @@ func (b *Broker) admit(conn net.Conn) {
 // them costs little, only some are told it.
 func (b *Broker) refuseLocked(conn net.Conn) {
 	const most = 64
-	if b.refusing == most {
+	if len(b.refusing) == most {
 		conn.Close()
 		return
 	}
-	b.refusing++
+	b.refusing[conn] = struct{}{}
 	clients := len(b.sessions)
 	b.all.Go(func() {
 		b.log.Warn("client refused", "addr", conn.RemoteAddr().String(), "clients", clients)
 		conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
 		conn.Write([]byte(protocol.ErrorPrefix + "the server is full, try again later\n"))
-		hangUp(conn)
+		hangUp(conn, 0)
 		b.mu.Lock()
-		b.refusing--
+		delete(b.refusing, conn)
 		b.mu.Unlock()
 	})
 }
@@ -204,7 +220,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 			b.idleTimer.Stop()
 		}
 		for s := range b.sessions {
-			if !s.subscribing {
+			if s.feeding { // not a subscriber, and not past its end
 				s.kick(errShutdown)
 			}
 		}
@@ -222,6 +238,14 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 	for s := range b.sessions {
 		s.abort(errShutdown)
 	}
+	for conn := range b.refusing {
+		conn.Close()
+	}
+	select {
+	case <-b.broken:
+	default:
+		close(b.broken)
+	}
 	b.mu.Unlock()
 	b.journal.Close()
 	<-b.gone
@@ -238,17 +262,4 @@ func (b *Broker) drain() {
 	b.journal.Close()
 	b.all.Wait()
 	close(b.gone)
-}
-
-// echo logs what is published, in its order.
-func (b *Broker) echo(cursor *feed.Cursor) {
-	defer cursor.Close()
-	for {
-		run, err := cursor.Next()
-		if err != nil {
-			return
-		}
-		cursor.Advance(len(run))
-		logRun(b.log, run)
-	}
 }

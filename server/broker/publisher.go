@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"time"
 
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
@@ -39,7 +38,7 @@ func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) 
 		if !errors.Is(err, io.EOF) {
 			return s.cause(err)
 		}
-		if s.hello.Ack {
+		if s.hello.Ack || s.hello.Run != "" {
 			return errCutOff
 		}
 		d.Finish()
@@ -70,10 +69,11 @@ func (s *session) take(c protocol.Chunk, answers *answers) (end bool, err error)
 			answers.ack(e.First + uint64(e.Count) - 1)
 		}
 	})
-	if err == nil {
-		s.lines += uint64(e.Count)
+	if err != nil {
+		return false, s.cause(err)
 	}
-	return false, err
+	s.lines += uint64(e.Count)
+	return false, nil
 }
 
 // answers writes what a publisher is told while it publishes. A publisher that
@@ -137,13 +137,9 @@ func (a *answers) write() {
 		}
 		a.changed.Broadcast()
 		a.mu.Unlock()
-		a.s.conn.SetWriteDeadline(time.Now().Add(a.s.b.cfg.StallTimeout))
-		if a.s.ctx.Err() != nil { // the session waits for no more than the last words
-			a.s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
-		}
-		_, err := a.s.conn.Write(out)
+		_, err := a.s.write(out)
 		if err != nil {
-			a.s.conn.Close() // so that the reader wakes
+			a.s.abort(err) // so that the reader wakes
 		}
 		a.mu.Lock()
 		a.err = err

@@ -103,8 +103,8 @@ func (b *Broker) clients() int {
 	return len(b.sessions)
 }
 
-// tell puts an event into the order (P13). On a closed journal nobody is left
-// to hear of it.
-func (b *Broker) tell(e *protocol.Event) {
-	_ = b.journal.Append(context.Background(), journal.Entry{Event: e}, func(error) {})
+// tell puts an event into the order (P13). Where that fails, the journal is
+// closed and nobody is left to hear of it, or the client it is about is leaving.
+func (b *Broker) tell(ctx context.Context, e *protocol.Event) {
+	_ = b.journal.Append(ctx, journal.Entry{Event: e}, func(error) {})
 }

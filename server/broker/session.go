@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"os"
 	"strings"
@@ -21,7 +22,7 @@ var (
 	errShutdown = errors.New("the server is shutting down")
 	errTakeover = errors.New(protocol.TakenOver)
 	errStalled  = errors.New("took nothing for too long")
-	errCutOff   = errors.New("the input ended without terminate") // of a publisher with ack=yes, which would say it
+	errCutOff   = errors.New("the input ended without terminate") // of a publisher that would say it
 )
 
 const (
@@ -47,10 +48,11 @@ type session struct {
 	left   chan struct{} // closed when the session has done all it will do
 
 	// Owned by the session's goroutine.
-	hello protocol.Hello
-	name  string
-	lines uint64 // messages published or delivered
-	known bool   // the log has heard of this connection
+	hello      protocol.Hello
+	name       string
+	lines      uint64 // messages published or delivered
+	subscribed bool   // has been accepted as a subscriber, and is told nothing but its feed (P8)
+	known      bool   // the log has heard of this connection
 
 	// Guarded by the Broker's lock.
 	feeding     bool // counted in Broker.feeding
@@ -95,6 +97,41 @@ func (s *session) readUntil(t time.Time) error {
 	return nil
 }
 
+// write writes all of p, for as long as the client takes some of it. It fails
+// with errStalled when the client has taken nothing for StallTimeout, and once
+// the session is kicked, which leaves it no more than lingerTimeout.
+func (s *session) write(p []byte) (n int, err error) {
+	// A socket takes more only once a good part of its buffer is free, so a slow
+	// client may take something for long before a write moves on. What it has
+	// not confirmed yet tells.
+	const looks = 4
+	left, idle := math.MaxInt, 0
+	for n < len(p) {
+		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.StallTimeout / looks))
+		if s.ctx.Err() != nil {
+			s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+		}
+		m, err := s.conn.Write(p[n:])
+		n += m
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			return n, s.cause(err)
+		}
+		if err == nil {
+			continue
+		}
+		if s.ctx.Err() != nil {
+			return n, s.cause(err)
+		}
+		before := left
+		if left = unsent(s.conn); m > 0 || left < before {
+			idle = 0
+		} else if idle++; idle == looks {
+			return n, errStalled
+		}
+	}
+	return n, nil
+}
+
 // cause returns why the session ends, given the error of a read or write.
 func (s *session) cause(err error) error {
 	if s.ctx.Err() != nil {
@@ -118,12 +155,12 @@ func (s *session) run() {
 	}
 	s.b.doneFeeding(s)
 	close(s.left)
-	if text := farewell(err); text != "" && s.hello.Role != protocol.Subscriber {
+	if text := farewell(err); text != "" && !s.subscribed {
 		s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
 		io.WriteString(s.conn, protocol.ErrorPrefix+text+"\n")
 	}
 	if !brokenPipe(err) {
-		hangUp(s.conn)
+		hangUp(s.conn, s.b.cfg.StallTimeout)
 	}
 }
 
@@ -144,11 +181,12 @@ func (s *session) serve(rest []byte, unframed bool) error {
 		log = log.With("topic", topic)
 	}
 	log.Info(who+" added", "publishers", publishers, "subscribers", subscribers)
-	s.b.tell(&protocol.Event{Kind: protocol.Joined, Role: role, Name: s.name, Topic: topic})
+	s.b.tell(s.ctx, &protocol.Event{Kind: protocol.Joined, Role: role, Name: s.name, Topic: topic})
 	welcome := protocol.Welcome{
 		Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers, Journal: s.b.journal.ID(),
 	}
 
+	s.subscribed = role == protocol.Subscriber
 	if role == protocol.Publisher {
 		err = s.publish(welcome, rest, unframed)
 	} else {
@@ -156,7 +194,7 @@ func (s *session) serve(rest []byte, unframed bool) error {
 	}
 
 	why := reason(err)
-	s.b.tell(&protocol.Event{
+	s.b.tell(context.Background(), &protocol.Event{
 		Kind: protocol.Left, Role: role, Name: s.name, Topic: topic, Lines: s.lines, Reason: why,
 	})
 	publishers, subscribers = s.b.unregister(s)
@@ -209,17 +247,19 @@ func brokenPipe(err error) bool {
 }
 
 // hangUp ends a connection such that the client gets all that was written: it
-// waits for the client to close its side, for as long as the client goes on
-// taking what is under way. That also keeps input that nobody reads from turning
-// into a reset, and a container's end from cutting off its last words.
-func hangUp(conn net.Conn) {
+// waits for the client to close its side, and longer, for as long as the client
+// takes what is under way, with no pause over patience. That also keeps input
+// that nobody reads from turning into a reset, and a container's end from
+// cutting off its last words.
+func hangUp(conn net.Conn, patience time.Duration) {
 	defer conn.Close()
 	half, ok := conn.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
 	var sink [512]byte
-	for left := unsent(conn); ; {
+	left, moved := unsent(conn), time.Now()
+	for {
 		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
 		for {
 			if _, err := conn.Read(sink[:]); errors.Is(err, os.ErrDeadlineExceeded) {
@@ -229,7 +269,10 @@ func hangUp(conn net.Conn) {
 			}
 		}
 		before := left
-		if left = unsent(conn); left == 0 || left >= before {
+		if left = unsent(conn); left < before {
+			moved = time.Now()
+		}
+		if left == 0 || time.Since(moved) >= patience {
 			return
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"log/slog"
 	"os"
 	"time"
 
@@ -63,40 +62,34 @@ func (s *session) send(cursor *feed.Cursor, welcome protocol.Welcome) error {
 		if errors.Is(err, io.EOF) {
 			return errShutdown
 		}
-		if errors.Is(err, errTakeover) && s.hello.Format == protocol.TSV {
-			// A program that reads tsv would come back, and the two would take
-			// the name from each other for ever.
-			io.WriteString(s.conn, protocol.ErrorPrefix+err.Error()+"\n")
+		n := 0
+		if err == nil {
+			n, err = s.write(run)
+			cursor.Advance(n)
 		}
-		if err != nil {
-			return err
+		if errors.Is(err, errTakeover) {
+			s.tellTakeover(run, n)
 		}
-		n, err := s.write(run)
-		cursor.Advance(n)
 		if err != nil {
 			return err
 		}
 	}
 }
 
-// write writes all of p, for as long as the client takes some of it each time.
-func (s *session) write(p []byte) (n int, err error) {
-	for n < len(p) {
-		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.StallTimeout))
-		if s.ctx.Err() != nil {
-			return n, s.cause(nil)
-		}
-		m, err := s.conn.Write(p[n:])
-		n += m
-		switch {
-		case err == nil || m > 0 && errors.Is(err, os.ErrDeadlineExceeded):
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			return n, errStalled
-		default:
-			return n, err
-		}
+// tellTakeover tells a program that reads tsv why it ends, or it would come
+// back, and the two would take the name from each other for ever. A line of
+// which a part is sent comes to its end first.
+func (s *session) tellTakeover(run []byte, sent int) {
+	if s.hello.Format != protocol.TSV {
+		return
 	}
-	return n, nil
+	var words []byte
+	if sent > 0 && run[sent-1] != '\n' {
+		words = append(words, run[sent:sent+bytes.IndexByte(run[sent:], '\n')+1]...)
+	}
+	words = append(words, protocol.ErrorPrefix+protocol.TakenOver+"\n"...)
+	s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+	s.conn.Write(words)
 }
 
 // listen reads what a subscriber says until it says terminate.
@@ -116,20 +109,6 @@ func (s *session) listen(rest []byte, unframed bool) error {
 		d.Fill(n)
 		if err != nil && n == 0 {
 			return err
-		}
-	}
-}
-
-// logRun logs each message of a run of tsv lines.
-func logRun(log *slog.Logger, run []byte) {
-	for line := range bytes.Lines(run) {
-		m, e, err := protocol.ParseTSV(protocol.TrimLine(line))
-		if err == nil && e.Kind == 0 {
-			attrs := []any{"from", m.From, "line", m.Line}
-			if m.Topic != "" {
-				attrs = append(attrs, "topic", m.Topic)
-			}
-			log.Info("published", attrs...)
 		}
 	}
 }
