@@ -109,7 +109,8 @@ func TestUsage(t *testing.T) {
 		{args: []string{"localhost", "1", "publisher", "--from=first", "--format=tsv", "--count=1", "--output=x"},
 			want: "--from, --format, --count, --output: not for a publisher"},
 		{args: []string{"localhost", "1", "publisher", "--publishers=2"}, want: "--publishers: not for a publisher"},
-		{args: []string{"localhost", "1", "subscriber", "--script=x", "--rate=3"}, want: "--script, --rate: not for a subscriber"},
+		{args: []string{"localhost", "1", "subscriber", "--script=x", "--rate=3", "--undelivered=x"},
+			want: "--script, --rate, --undelivered: not for a subscriber"},
 		{args: []string{"localhost", "1", "subscriber", "--from=now"}, want: `bad from "now"`},
 		{args: []string{"localhost", "1", "subscriber", "--format=xml"}, want: `unknown format "xml"`},
 		{args: []string{"localhost", "1", "subscriber", "--count=1", "--publishers=1"}, want: "can't be used together"},
@@ -135,7 +136,7 @@ func TestHelpAndVersion(t *testing.T) {
 	got := client(t, nil, nil, "--help")
 	assert.Zero(t, got.exit)
 	assert.Empty(t, got.stderr)
-	for _, want := range []string{"Exit codes: 0 ", "$PUBSUB_NAME", "$PUBSUB_TOPIC", "$PUBSUB_RETRY", "$PUBSUB_SCRIPT", "$PUBSUB_RATE",
+	for _, want := range []string{"Exit codes: 0 ", "$PUBSUB_NAME", "$PUBSUB_TOPIC", "$PUBSUB_RETRY", "$PUBSUB_SCRIPT", "$PUBSUB_RATE", "$PUBSUB_UNDELIVERED",
 		"$PUBSUB_FROM", "$PUBSUB_FORMAT", "$PUBSUB_COUNT", "$PUBSUB_PUBLISHERS", "$PUBSUB_OUTPUT"} {
 		assert.Contains(t, got.stdout, want)
 	}

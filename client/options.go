@@ -37,6 +37,8 @@ type options struct {
 	Script string  `group:"Publisher" env:"PUBSUB_SCRIPT" placeholder:"FILE" help:"Publish the lines of FILE; - is standard input."`
 	Rate   float64 `group:"Publisher" env:"PUBSUB_RATE" placeholder:"N" help:"Lines per second from a script or a pipe (default: as fast as possible)."`
 
+	Undelivered string `group:"Publisher" env:"PUBSUB_UNDELIVERED" placeholder:"FILE" help:"Write the lines that could not be delivered to FILE: those not acknowledged, and the rest of a script. It is left empty when all were."`
+
 	From       protocol.From   `group:"Subscriber" env:"PUBSUB_FROM" placeholder:"FROM" help:"Begin with: new messages (new, the default), the oldest kept (first), the last 10 (--from=-10), or a position."`
 	Format     protocol.Format `group:"Subscriber" env:"PUBSUB_FORMAT" placeholder:"FORMAT" help:"Print messages as plain (the default), stamped, tsv or json; the last two also print who comes and goes."`
 	Count      uint64          `group:"Subscriber" env:"PUBSUB_COUNT" xor:"end" placeholder:"N" help:"End after N messages."`
@@ -124,6 +126,7 @@ func (o *options) check(role protocol.Role) error {
 	} else {
 		given(o.Script != "", "--script")
 		given(o.Rate > 0, "--rate")
+		given(o.Undelivered != "", "--undelivered")
 		_, err = o.filter()
 	}
 	if len(foreign) > 0 {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,39 +23,44 @@ const closeTimeout = 5 * time.Second
 type publishing struct {
 	*pubsub.Publisher
 	console *console
+	input   *input
+	number  int           // of the line of the script that was read last
 	refused atomic.Uint64 // lines that were not even sent
 }
 
 // publish is the command of a publisher.
 func (c *command) publish(ctx context.Context) error {
-	input := c.console.in
+	script := c.console.in
 	if c.Script != "" && c.Script != "-" {
 		file, err := os.Open(c.Script)
 		if err != nil {
 			return err
 		}
 		defer file.Close()
-		input = file
+		script = file
 	}
-	p := &publishing{console: c.console}
+	undelivered, err := openUndelivered(c.Undelivered, script)
+	if err != nil {
+		return err
+	}
+	p := &publishing{console: c.console, input: newInput(script)}
 	cfg := c.config()
 	cfg.Rejected = func(r pubsub.Rejected) { c.console.notice("line %d %s: %s", r.Line, r.Reason, shorten(r.Text)) }
-	var err error
 	if p.Publisher, err = pubsub.DialPublisher(ctx, c.addr(), cfg); err != nil {
-		return err
+		return p.keep(undelivered, err)
 	}
 	c.welcome(p.Welcome())
 	if c.Script == "" && c.console.inTerm && c.console.outTerm {
 		err = p.typed(ctx)
 	} else {
-		err = p.script(ctx, input, c.Rate)
+		err = p.script(ctx, c.Rate)
 	}
-	return p.finish(ctx, err)
+	return p.finish(ctx, err, undelivered)
 }
 
 // finish ends the session and sums it up. err is why the lines were not read
 // to their end, nil if they were.
-func (p *publishing) finish(ctx context.Context, err error) error {
+func (p *publishing) finish(ctx context.Context, err error, undelivered *os.File) error {
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
@@ -73,50 +79,87 @@ func (p *publishing) finish(ctx context.Context, err error) error {
 	rejected := s.Rejected + refused
 	p.console.notice("summary: %s sent, %d acknowledged, %d rejected", count(s.Published, "line"), s.Acked-s.Rejected, rejected)
 	if err == nil && rejected > 0 {
-		return errSaid
+		err = errSaid
+	}
+	return p.keep(undelivered, err)
+}
+
+// keep keeps what was not delivered, and returns err, or that this failed.
+func (p *publishing) keep(undelivered *os.File, err error) error {
+	if keepErr := p.keepUndelivered(undelivered, err); keepErr != nil {
+		p.console.notice("client: %v", keepErr)
+		err = cmp.Or(err, errSaid)
 	}
 	return err
 }
 
-// script publishes the lines of r, at most rate per second unless 0.
-func (p *publishing) script(ctx context.Context, r io.Reader, rate float64) error {
+// script publishes the lines of the input, at most rate per second unless 0.
+func (p *publishing) script(ctx context.Context, rate float64) error {
+	run, stop := context.WithCancel(ctx)
+	defer stop()
 	read := make(chan error, 1)
-	go func() { read <- p.lines(ctx, bufio.NewReaderSize(r, 2*protocol.MaxLine), &pace{rate: rate}) }()
+	go func() { read <- p.lines(run, &pace{rate: rate}) }()
 	select {
 	case err := <-read:
-		return err
+		if ctx.Err() == nil || err == nil {
+			return err
+		}
 	case <-p.Done():
+		stop()
+		p.leave(read)
 		return nil // Close tells why
 	case <-ctx.Done():
-		return errors.New("interrupted: the rest was not sent")
+		p.leave(read)
+	}
+	return errors.New("interrupted: the rest was not sent")
+}
+
+// leave waits for lines to end, unless that waits for input itself.
+func (p *publishing) leave(read <-chan error) {
+	select {
+	case <-read:
+	case <-p.input.idle:
+		p.input.abandoned = true
 	}
 }
 
-func (p *publishing) lines(ctx context.Context, r *bufio.Reader, pace *pace) error {
-	for n := 1; ; n++ {
-		line, err := readLine(r)
+func (p *publishing) lines(ctx context.Context, pace *pace) error {
+	for {
+		line, err := p.next()
 		if err == io.EOF {
 			return nil
-		}
-		if err == nil {
-			if strings.TrimSpace(line) == protocol.Terminate {
-				return nil
-			}
-			err = protocol.CheckMessage(line)
-		} else if !errors.Is(err, errTooLong) {
+		} else if err != nil {
 			return fmt.Errorf("reading the script: %w", err)
 		}
+		if err = pace.wait(ctx); err == nil {
+			err = p.Publish(ctx, line)
+		}
 		if err != nil {
-			p.refused.Add(1)
-			p.console.notice("line %d of the script not sent: %v", n, err)
-			continue
-		}
-		if err := pace.wait(ctx); err != nil {
+			p.input.held = []string{line}
 			return err
 		}
-		if err := p.Publish(ctx, line); err != nil {
-			return err
+	}
+}
+
+// next returns the next line of the input that is a message. Others are told
+// of and passed over.
+func (p *publishing) next() (string, error) {
+	for {
+		line, err := p.input.line()
+		p.number++
+		switch {
+		case err == nil && strings.TrimSpace(line) == protocol.Terminate:
+			p.input.ended = true
+			return "", io.EOF
+		case err == nil:
+			if err = protocol.CheckMessage(line); err == nil {
+				return line, nil
+			}
+		case !errors.Is(err, errTooLong):
+			return "", err
 		}
+		p.refused.Add(1)
+		p.console.notice("line %d of the script not sent: %v", p.number, err)
 	}
 }
 

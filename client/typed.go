@@ -67,6 +67,7 @@ func (p *publishing) typed(ctx context.Context) error {
 				return nil
 			}
 			if err := p.Publish(ctx, line); err != nil {
+				p.input.held = []string{line}
 				return err
 			}
 			select {
