@@ -1,0 +1,246 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"pubsublab/client/pubsub"
+	"pubsublab/e2e/proxy"
+	"pubsublab/lab/history"
+)
+
+// Result is what became of a Schedule.
+type Result struct {
+	History    history.History // for the checker: nothing may be wrong with it
+	Conns      int             // connections, through all proxies
+	Resets     int
+	HalfCloses int
+}
+
+// runner is one run of a Schedule.
+type runner struct {
+	*Schedule
+	addr string // of the broker
+
+	waiting    []chan struct{} // of each subscriber: it may start
+	subscribed sync.WaitGroup  // counts those that are not yet registered
+	early      sync.WaitGroup  // counts those of them that start before all
+
+	mu     sync.Mutex
+	result Result
+	errs   []error
+	ends   []history.Publisher // what is published last, for each subscriber
+}
+
+// Run lets the Schedule happen at the broker at addr. An error is what went
+// wrong besides what the history shows, the end of ctx for instance.
+func (s *Schedule) Run(ctx context.Context, addr string) (Result, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r := &runner{Schedule: s, addr: addr, waiting: make([]chan struct{}, len(s.Subscribers))}
+	r.result.History.Publishers = make([]history.Publisher, len(s.Publishers))
+	r.result.History.Subscribers = make([]history.Subscriber, len(s.Subscribers))
+	for i := range s.Subscribers {
+		r.ends = append(r.ends, history.Publisher{
+			Name:  fmt.Sprintf("s%d-end%d", s.Seed, i+1),
+			Topic: strings.NewReplacer("*", "x", ">", "x").Replace(s.Subscribers[i].Filter),
+			Sent:  []string{"the end"}, Sure: 1,
+		})
+	}
+	var publishers, subscribers sync.WaitGroup
+	for i := range s.Subscribers {
+		r.waiting[i] = make(chan struct{})
+		if s.Subscribers[i].After == 0 {
+			r.early.Add(1)
+			close(r.waiting[i])
+		}
+		r.subscribed.Add(1)
+	}
+	for i := range s.Subscribers {
+		subscribers.Go(func() { r.subscriber(ctx, i) })
+	}
+	r.early.Wait()
+	for i := range s.Publishers {
+		publishers.Go(func() { r.publisher(ctx, i) })
+	}
+	publishers.Wait()
+	r.subscribed.Wait()
+	for _, end := range r.ends {
+		r.fail(end.Name, publishEnd(ctx, addr, end))
+	}
+	subscribers.Wait()
+	r.result.History.Publishers = append(r.result.History.Publishers, r.ends...)
+	return r.result, errors.Join(r.errs...)
+}
+
+// fail notes an error, if it is one.
+func (r *runner) fail(who string, err error) {
+	if err != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.errs = append(r.errs, fmt.Errorf("%s: %w", who, err))
+	}
+}
+
+// network puts a client behind a proxy. stop is to be called at the end.
+func (r *runner) network(who string, n *Network) (addr string, stop func()) {
+	p, err := proxy.New(r.addr, n.Plan)
+	if err != nil {
+		r.fail(who, err)
+		return r.addr, func() {}
+	}
+	return p.Addr(), func() {
+		p.Close()
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.result.Conns += p.Conns()
+		r.result.Resets += p.Faults(proxy.Reset)
+		r.result.HalfCloses += p.Faults(proxy.HalfClose)
+	}
+}
+
+// publisher is the way of one publisher.
+func (r *runner) publisher(ctx context.Context, i int) {
+	p := &r.Publishers[i]
+	sent := &r.result.History.Publishers[i]
+	sent.Name, sent.Topic = p.Name, p.Topic
+	addr, stop := r.network(p.Name, &p.Network)
+	defer stop()
+	if i == 0 {
+		defer r.release(len(p.Lines)) // whatever happens, nobody waits for ever
+	}
+	if p.Kind == Raw {
+		sent.Sent, sent.Sure = p.Lines, len(p.Lines)
+		r.fail(p.Name, p.publishRaw(ctx, addr))
+		return
+	}
+	c, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: p.Name, Topic: p.Topic, Window: p.Window})
+	if err != nil {
+		r.fail(p.Name, err)
+		return
+	}
+	for n, line := range p.Lines {
+		if n > 0 && (n == p.GiveUp || i == 0 && r.awaited(n)) {
+			r.fail(p.Name, c.Flush(ctx))
+			if i == 0 {
+				r.release(n)
+			}
+		}
+		if err := c.Publish(ctx, line); err != nil {
+			r.fail(p.Name, err)
+			break
+		}
+		sent.Sent = append(sent.Sent, line)
+	}
+	if p.GiveUp > 0 {
+		gone, cancel := context.WithCancel(ctx)
+		cancel()
+		r.fail(p.Name, gaveUp(c, c.Close(gone), sent.Sent))
+	} else {
+		r.fail(p.Name, c.Close(ctx))
+	}
+	sent.Sure = int(c.Stats().Acked)
+}
+
+// gaveUp tells what is wrong with the end of a publisher that gave up.
+func gaveUp(c *pubsub.Publisher, err error, sent []string) error {
+	var undelivered *pubsub.UndeliveredError
+	switch acked := c.Stats().Acked; {
+	case err == nil && acked == uint64(len(sent)), errors.Is(err, context.Canceled) && acked == uint64(len(sent)):
+		return nil
+	case !errors.As(err, &undelivered):
+		return fmt.Errorf("gave up with %d of %d lines acknowledged: %w", acked, len(sent), err)
+	case strings.Join(undelivered.Lines, "\n") != strings.Join(sent[acked:], "\n"):
+		return fmt.Errorf("gave up with %d of %d lines acknowledged, and says that other %d were not", acked, len(sent), len(undelivered.Lines))
+	}
+	return nil
+}
+
+// awaited tells whether a subscriber starts after n lines.
+func (r *runner) awaited(n int) bool {
+	for i := range r.Subscribers {
+		if r.Subscribers[i].After == n {
+			return true
+		}
+	}
+	return false
+}
+
+// release lets those subscribers start that wait for up to n lines. It is for
+// the first publisher.
+func (r *runner) release(n int) {
+	for i := range r.Subscribers {
+		if after := r.Subscribers[i].After; after > 0 && after <= n {
+			select {
+			case <-r.waiting[i]:
+			default:
+				close(r.waiting[i])
+			}
+		}
+	}
+}
+
+// subscriber is the way of one subscriber.
+func (r *runner) subscriber(ctx context.Context, i int) {
+	s := &r.Subscribers[i]
+	received := &r.result.History.Subscribers[i]
+	received.Name, received.Filter = s.Name, s.Filter
+	received.FromFirst = s.From == "first" || s.After == 0
+	received.ToEnd = true
+	registered := sync.OnceFunc(func() {
+		r.subscribed.Done()
+		if s.After == 0 {
+			r.early.Done()
+		}
+	})
+	defer registered()
+	addr, stop := r.network(s.Name, &s.Network)
+	defer stop()
+	select {
+	case <-r.waiting[i]:
+	case <-ctx.Done():
+	}
+	missing := map[string]bool{} // publishers of ends that have not come
+	for _, end := range r.ends {
+		if history.Match(s.Filter, end.Topic) {
+			missing[end.Name] = true
+		}
+	}
+	add := func(m history.Message) (more bool) {
+		if m.Gap == 0 && !strings.HasPrefix(m.From, fmt.Sprintf("s%d-", r.Seed)) {
+			return true // another schedule's
+		}
+		received.Received = append(received.Received, m)
+		delete(missing, m.From)
+		return len(missing) > 0
+	}
+	var err error
+	if s.Kind == Raw {
+		err = s.subscribeRaw(ctx, addr, registered, add)
+	} else {
+		err = s.subscribe(ctx, addr, registered, add)
+	}
+	r.fail(s.Name, err)
+}
+
+// publishEnd publishes what tells subscribers that nothing more comes.
+func publishEnd(ctx context.Context, addr string, end history.Publisher) error {
+	c, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: end.Name, Topic: end.Topic})
+	if err != nil {
+		return err
+	}
+	for _, line := range end.Sent {
+		err = errors.Join(err, c.Publish(ctx, line))
+	}
+	return errors.Join(err, c.Close(ctx))
+}
+
+// until is the deadline of ctx, for sockets.
+func until(ctx context.Context) time.Time {
+	deadline, _ := ctx.Deadline()
+	return deadline
+}

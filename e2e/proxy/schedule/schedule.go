@@ -1,0 +1,171 @@
+// Package schedule draws whole runs from seeds: publishers and subscribers that
+// come, break off, come back and give up, each behind a proxy that breaks its
+// connections at byte offsets drawn from the same seed. What was sent and what
+// was received comes back as a history, for its checker to judge.
+package schedule
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+
+	"pubsublab/e2e/proxy"
+)
+
+// Schedule is a run that is yet to be. It is data: the same seed gives the same
+// one, and no two seeds share a name or a topic, so that many of them may run
+// against one broker at once.
+type Schedule struct {
+	Seed        uint64
+	Publishers  []Publisher
+	Subscribers []Subscriber
+}
+
+// Kind is what a client is made of.
+type Kind uint8
+
+const (
+	// Client is one of package pubsub, which comes back.
+	Client Kind = iota
+	// Raw is a socket, which does not: the network is gentle to it.
+	Raw
+)
+
+// Publisher is one publisher of a Schedule.
+type Publisher struct {
+	Kind   Kind
+	Name   string
+	Topic  string // "" for none
+	Lines  []string
+	Window int  // bytes; of a Client
+	GiveUp int  // it gives up soon after so many lines are acknowledged; 0: never
+	Torn   bool // a Raw one ends its input instead of saying terminate (P7)
+	Network
+}
+
+// Subscriber is one subscriber of a Schedule.
+type Subscriber struct {
+	Kind   Kind
+	Name   string // its label, and where Named its name
+	Named  bool
+	Filter string // "" for none
+	From   string // new, first or -N
+	Format string // of a Raw one; a Client speaks tsv
+	After  int    // it starts once so many lines of the first publisher are acknowledged; 0: before all
+	Network
+}
+
+// Network is what happens to a client's connections.
+type Network struct {
+	Plans []proxy.Plan // of the first ones
+	Rest  proxy.Plan   // of those after them: it breaks nothing
+}
+
+// Plan returns what happens to a connection.
+func (n *Network) Plan(conn int) proxy.Plan {
+	if conn < len(n.Plans) {
+		return n.Plans[conn]
+	}
+	return n.Rest
+}
+
+// New draws a Schedule.
+func New(seed uint64) *Schedule {
+	r := rand.New(rand.NewPCG(seed, 0))
+	s := &Schedule{Seed: seed}
+	prefix := fmt.Sprintf("s%d", seed)
+	topics := []string{"", prefix + ".sea.fog", prefix + ".sea.ice", prefix + ".land"}
+	filters := []string{"", prefix + ".>", prefix + ".sea.*", prefix + ".*.fog", prefix + ".land", prefix + ".nobody"}
+	size := int64(0)
+	for i := range 1 + r.IntN(3) {
+		p := Publisher{
+			Name:  fmt.Sprintf("%s-p%d", prefix, i+1),
+			Topic: topics[r.IntN(len(topics))],
+			Lines: lines(r, 1+r.IntN(300)),
+		}
+		bytes := size
+		for _, line := range p.Lines {
+			bytes += int64(len(line)) + 1
+		}
+		sent := bytes - size
+		size = bytes
+		switch {
+		case i > 0 && r.IntN(5) == 0:
+			p.Kind, p.Torn = Raw, r.IntN(2) == 0
+		case i > 0 && r.IntN(6) == 0:
+			p.GiveUp = r.IntN(len(p.Lines))
+		}
+		if r.IntN(3) == 0 {
+			p.Window = 1 << (6 + r.IntN(12))
+		}
+		p.Network = network(r, sent+100, p.Kind)
+		s.Publishers = append(s.Publishers, p)
+	}
+	for i := range 1 + r.IntN(3) {
+		sub := Subscriber{Name: fmt.Sprintf("%s-s%d", prefix, i+1), From: "first", Named: r.IntN(2) == 0}
+		if r.IntN(2) == 0 {
+			sub.Filter = filters[r.IntN(len(filters))]
+		}
+		if r.IntN(3) == 0 {
+			sub.After = r.IntN(len(s.Publishers[0].Lines))
+		}
+		if r.IntN(3) == 0 {
+			sub.From = []string{"new", fmt.Sprint(-1 - r.IntN(50))}[r.IntN(2)]
+		}
+		if i > 0 && r.IntN(5) == 0 {
+			sub.Kind = Raw
+			sub.Format = []string{"plain", "stamped", "tsv", "json"}[r.IntN(4)]
+		}
+		// What it receives has a head of about 60 bytes a line.
+		received := size + 200
+		for _, p := range s.Publishers {
+			received += 60 * int64(len(p.Lines))
+		}
+		sub.Network = network(r, received, sub.Kind)
+		s.Subscribers = append(s.Subscribers, sub)
+	}
+	return s
+}
+
+// network draws what happens to the connections of a client that transfers
+// about size bytes.
+func network(r *rand.Rand, size int64, kind Kind) (n Network) {
+	if kind == Client {
+		for range r.IntN(6) {
+			n.Plans = append(n.Plans, whole(proxy.Rough(r, size)))
+		}
+	}
+	n.Rest = whole(proxy.Gentle(r, size))
+	return n
+}
+
+// whole keeps a bare role word from being all that arrives for a while: that is
+// what clients send that know no newlines (P3), and not a fault to survive.
+func whole(p proxy.Plan) proxy.Plan {
+	p.Up.Whole = len("SUBSCRIBER n")
+	return p
+}
+
+// String describes the schedule, without the lines.
+func (s *Schedule) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "schedule %d\n", s.Seed)
+	for i := range s.Publishers {
+		p := &s.Publishers[i]
+		fmt.Fprintf(&b, "%s: kind %d, topic %q, %d lines, window %d, gives up at %d\n", p.Name, p.Kind, p.Topic, len(p.Lines), p.Window, p.GiveUp)
+		p.Network.describe(&b)
+	}
+	for i := range s.Subscribers {
+		sub := &s.Subscribers[i]
+		fmt.Fprintf(&b, "%s: kind %d, filter %q, from %s, after %d lines, named %t\n", sub.Name, sub.Kind, sub.Filter, sub.From, sub.After, sub.Named)
+		sub.Network.describe(&b)
+	}
+	return b.String()
+}
+
+func (n *Network) describe(b *strings.Builder) {
+	for i, p := range n.Plans {
+		fmt.Fprintf(b, "  connection %d: %+v\n", i, p)
+	}
+	fmt.Fprintf(b, "  the rest: %+v\n", n.Rest)
+}

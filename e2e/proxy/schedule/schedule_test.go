@@ -1,0 +1,75 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/history"
+)
+
+// seeds returns those that PUBSUBLAB_SEEDS asks for, A or A-B, or else from 1
+// to n.
+func seeds(t *testing.T, n uint64) (first, last uint64) {
+	text := os.Getenv("PUBSUBLAB_SEEDS")
+	if text == "" {
+		return 1, n
+	}
+	from, to, isRange := strings.Cut(text, "-")
+	first, err := strconv.ParseUint(from, 10, 64)
+	require.NoError(t, err, "PUBSUBLAB_SEEDS=%s, expected a seed, or two with - between", text)
+	if !isRange {
+		return first, first
+	}
+	last, err = strconv.ParseUint(to, 10, 64)
+	require.NoError(t, err, "PUBSUBLAB_SEEDS=%s, expected a seed, or two with - between", text)
+	return first, last
+}
+
+// Every acknowledged line arrives at every subscriber exactly once and in
+// order, whatever happens to the connections (P9, P10, P12, P15).
+func TestSchedules(t *testing.T) {
+	first, last := seeds(t, 250)
+	var next atomic.Uint64
+	next.Store(first)
+	var sum Result
+	lines := 0
+	var mu sync.Mutex
+	var workers sync.WaitGroup
+	for range 16 { // they mostly wait
+		workers.Go(func() {
+			for seed := next.Add(1) - 1; seed <= last; seed = next.Add(1) - 1 {
+				t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
+					result, report := run(t, seed)
+					mu.Lock()
+					defer mu.Unlock()
+					sum.Conns += result.Conns
+					sum.Resets += result.Resets
+					sum.HalfCloses += result.HalfCloses
+					lines += report.Lines
+				})
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d schedules, %d lines: %d connections, %d reset, %d half-closed", last-first+1, lines, sum.Conns, sum.Resets, sum.HalfCloses)
+}
+
+func run(t *testing.T, seed uint64) (Result, history.Report) {
+	s := New(seed)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	result, err := s.Run(ctx, serve(t, nil))
+	report := history.Check(result.History)
+	if err != nil || !report.OK() {
+		t.Errorf("again with PUBSUBLAB_SEEDS=%d:\n%v\n%s\n%s", seed, err, report, s)
+	}
+	return result, report
+}
