@@ -34,8 +34,8 @@ func TestUndeliveredOfAScript(t *testing.T) {
 		p.Accept(" next=1")
 		p.Want("one", "two")
 		p.Send("ack 1\n")
-		p.Line()
-		p.Reset()
+		p.Conn.CloseWrite() // a reset could overtake what was sent
+		io.Copy(io.Discard, p.R)
 	})
 	var rest strings.Builder // more than the window holds
 	for range 100 {
@@ -47,7 +47,7 @@ func TestUndeliveredOfAScript(t *testing.T) {
 	got := client(t, s, nil, "HOST PORT", "publisher", "--name=a", "--retry=0", "--script="+script, "--undelivered="+path)
 	assert.Equal(t, 1, got.exit)
 	assert.Contains(t, got.stderr, "103 lines not delivered: kept in "+path+"\n")
-	assert.Contains(t, got.stderr, "lines not acknowledged by the server: ")
+	assert.Regexp(t, `\d+ lines? not acknowledged by the server: `, got.stderr)
 	holds(t, path, "two\n"+rest.String()+"\n")
 }
 
