@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -73,6 +74,9 @@ func (p *Publisher) serve(ctx context.Context, s *session) error {
 	running.Wait()
 	if finished {
 		return nil
+	}
+	if w.err != nil && errors.Is(err, net.ErrClosed) {
+		return w.err // it was first
 	}
 	return err
 }
@@ -178,8 +182,9 @@ func (p *Publisher) readError(text string) error {
 
 // writer sends what is published, for one session.
 type writer struct {
-	p *Publisher
-	s *session
+	p   *Publisher
+	s   *session
+	err error // of a write; to be read once run has returned
 
 	// Guarded by p.mu.
 	stopped    bool // the session has ended
@@ -192,7 +197,7 @@ func (w *writer) run() {
 		if data == nil {
 			return
 		}
-		if _, err := w.s.Write(data); err != nil {
+		if _, w.err = w.s.Write(data); w.err != nil {
 			w.s.Close() // wakes the reader, which then stops this
 			return
 		}
