@@ -13,6 +13,10 @@ type Hello struct {
 	Role Role
 	Name string // "" for the server to name it IP:PORT (P5)
 
+	// Token is the word that lets the client in, where the server wants one
+	// (P18). Do not show it to anybody.
+	Token string
+
 	Topic string // of a publisher; "" for none (P11)
 	Ack   bool   // of a publisher: answer with ack lines (P14)
 	Run   string // of a publisher: resume this run; "" for none (P15)
@@ -62,6 +66,12 @@ func (h *Hello) set(key, value string) (err error) {
 	case key == "name":
 		h.Name = value
 		return CheckName(value)
+	case key == "token":
+		h.Token = value
+		if value == "" || len(value) > MaxToken {
+			return fmt.Errorf("bad token, expected 1 to %d bytes", MaxToken)
+		}
+		return nil
 	case key == "topic" && h.Role == Publisher:
 		h.Topic = value
 		return CheckTopic(value)
@@ -87,9 +97,9 @@ func (h *Hello) set(key, value string) (err error) {
 		h.Format, err = ParseFormat(value)
 		return err
 	}
-	keys := "name, topic, ack, run"
+	keys := "name, topic, ack, run, token"
 	if h.Role == Subscriber {
-		keys = "name, topic, from, format"
+		keys = "name, topic, from, format, token"
 	}
 	return fmt.Errorf("unknown key %s of a %s, expected one of %s", quote(key), h.Role, keys)
 }
@@ -104,6 +114,7 @@ func (h Hello) String() string {
 		}
 	}
 	add("name", h.Name)
+	add("token", h.Token)
 	add("topic", h.Topic+h.Filter.String())
 	if h.Ack {
 		add("ack", "yes")

@@ -31,6 +31,8 @@ const (
 	MaxTopic = 256
 	// MaxRun is the longest run identifier in bytes (P15).
 	MaxRun = 64
+	// MaxToken is the longest token in bytes (P18).
+	MaxToken = 256
 	// MaxMistakes is how many bad role lines close a connection (P2).
 	MaxMistakes = 3
 	// RoleTimeout is how long a client may take over each role line (P2).

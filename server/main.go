@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -28,12 +27,18 @@ type serve struct {
 	Port uint16 `arg:"" default:"5000" env:"PUBSUB_PORT" help:"TCP port to listen on; 0 for any free one."`
 	Host string `env:"PUBSUB_HOST" help:"Address to listen on (default: all)."`
 
-	MaxClients   int           `default:"20000" env:"PUBSUB_MAX_CLIENTS" help:"Connections served at once; 0 for no limit."`
-	History      size          `default:"64MiB" env:"PUBSUB_HISTORY" help:"Memory for messages: what new subscribers can ask for, and how far slow ones may lag. At least 1MiB."`
-	Slow         string        `enum:"block,disconnect" default:"block" env:"PUBSUB_SLOW" help:"When history is full of what a slow subscriber has not taken: let publishers wait (block), or disconnect it."`
-	StallTimeout time.Duration `default:"30s" env:"PUBSUB_STALL_TIMEOUT" help:"Disconnect a client that takes nothing of what is sent to it for this long."`
-	DrainTimeout time.Duration `default:"10s" env:"PUBSUB_DRAIN_TIMEOUT" help:"Time to deliver what was accepted when the server is stopped."`
-	ExitIdle     time.Duration `default:"0s" env:"PUBSUB_EXIT_IDLE" help:"Exit this long after the last client has left; 0 for never."`
+	MaxClients    int           `default:"20000" env:"PUBSUB_MAX_CLIENTS" help:"Connections served at once; 0 for no limit."`
+	MaxPerAddress int           `default:"0" env:"PUBSUB_MAX_PER_ADDRESS" help:"Connections served at once for one IP address; 0 for no limit."`
+	History       size          `default:"64MiB" env:"PUBSUB_HISTORY" help:"Memory for messages: what new subscribers can ask for, and how far slow ones may lag. At least 1MiB."`
+	Slow          string        `enum:"block,disconnect" default:"block" env:"PUBSUB_SLOW" help:"When history is full of what a slow subscriber has not taken: let publishers wait (block), or disconnect it."`
+	StallTimeout  time.Duration `default:"30s" env:"PUBSUB_STALL_TIMEOUT" help:"Disconnect a client that takes nothing of what is sent to it for this long."`
+	DrainTimeout  time.Duration `default:"10s" env:"PUBSUB_DRAIN_TIMEOUT" help:"Time to deliver what was accepted when the server is stopped."`
+	ExitIdle      time.Duration `default:"0s" env:"PUBSUB_EXIT_IDLE" help:"Exit this long after the last client has left; 0 for never."`
+
+	TLSCert     string `group:"Security" name:"tls-cert" env:"PUBSUB_TLS_CERT" placeholder:"FILE" help:"Speak TLS with this certificate chain (PEM)."`
+	TLSKey      string `group:"Security" name:"tls-key" env:"PUBSUB_TLS_KEY" placeholder:"FILE" help:"Its private key (PEM)."`
+	TLSClientCA string `group:"Security" name:"tls-client-ca" env:"PUBSUB_TLS_CLIENT_CA" placeholder:"FILE" help:"Serve only clients with a certificate of these authorities (PEM)."`
+	TokenFile   string `group:"Security" env:"PUBSUB_TOKEN_FILE" placeholder:"FILE" help:"Serve only clients that know one of the tokens in FILE, one a line; # begins a comment."`
 
 	Echo      bool       `env:"PUBSUB_ECHO" help:"Log every published line."`
 	LogFormat string     `enum:"text,json" default:"text" env:"PUBSUB_LOG_FORMAT" help:"Log as text or json, on standard error."`
@@ -44,6 +49,7 @@ type serve struct {
 
 type healthcheck struct {
 	Address string `arg:"" default:"127.0.0.1:5000" name:"host:port" help:"Server to check."`
+	TLSCert string `name:"tls-cert" env:"PUBSUB_TLS_CERT" placeholder:"FILE" help:"The server speaks TLS, with this certificate."`
 }
 
 func main() {
@@ -85,6 +91,12 @@ func (s *serve) Validate() error {
 	switch {
 	case s.MaxClients < 0:
 		return fmt.Errorf("--max-clients is %d, expected 0 or more", s.MaxClients)
+	case s.MaxPerAddress < 0:
+		return fmt.Errorf("--max-per-address is %d, expected 0 or more", s.MaxPerAddress)
+	case (s.TLSCert == "") != (s.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key go together")
+	case s.TLSClientCA != "" && s.TLSCert == "":
+		return errors.New("--tls-client-ca needs --tls-cert")
 	case s.StallTimeout <= 0:
 		return fmt.Errorf("--stall-timeout is %s, expected more than 0", s.StallTimeout)
 	case s.DrainTimeout < 0:
@@ -97,25 +109,27 @@ func (s *serve) Validate() error {
 
 func (s *serve) Run() error {
 	log := newLog(s.LogFormat, s.LogLevel)
-	address := net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))
-	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("port %d is in use: stop the program that listens there, or choose another port, as in: server %d", s.Port, s.Port+1)
-	}
+	tokens, err := readTokens(s.TokenFile)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s: %w", address, err)
+		return err
+	}
+	listener, err := s.listen()
+	if err != nil {
+		return err
 	}
 	b := broker.New(broker.Config{
-		Journal:      journal.NewMemory(int(s.History)),
-		Cache:        int(s.History),
-		MaxClients:   s.MaxClients,
-		CutSlow:      s.Slow == "disconnect",
-		StallTimeout: s.StallTimeout,
-		IdleAfter:    s.ExitIdle,
-		Echo:         s.Echo,
-		Log:          log,
+		Journal:       journal.NewMemory(int(s.History)),
+		Cache:         int(s.History),
+		MaxClients:    s.MaxClients,
+		MaxPerAddress: s.MaxPerAddress,
+		Tokens:        tokens,
+		CutSlow:       s.Slow == "disconnect",
+		StallTimeout:  s.StallTimeout,
+		IdleAfter:     s.ExitIdle,
+		Echo:          s.Echo,
+		Log:           log,
 	})
-	log.Info("listening", "addr", listener.Addr().String())
+	log.Info("listening", "addr", listener.Addr().String(), "tls", s.TLSCert != "", "tokens", len(tokens))
 
 	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
@@ -159,8 +173,16 @@ func (h *healthcheck) Run() error {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
+	if h.TLSCert != "" {
+		if conn, err = secure(conn, h.TLSCert); err != nil {
+			return err
+		}
+	}
 	prompt := make([]byte, len(protocol.Prompt))
-	if _, err := io.ReadFull(conn, prompt); err != nil {
+	var op *net.OpError
+	if _, err := io.ReadFull(conn, prompt); errors.As(err, &op) && op.Op == "remote error" {
+		return nil // a TLS alert: it wants a client's certificate, but it is alive
+	} else if err != nil {
 		return fmt.Errorf("%s accepts connections but does not ask for a role: %w", h.Address, err)
 	}
 	if strings.HasPrefix(string(prompt), protocol.ErrorPrefix) {

@@ -6,6 +6,7 @@ package broker
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -26,6 +27,12 @@ type Config struct {
 	Cache int
 	// MaxClients is how many connections are served at once (P18); 0 is no limit.
 	MaxClients int
+	// MaxPerAddress is how many connections are served at once for one IP
+	// address; 0 is no limit.
+	MaxPerAddress int
+	// Tokens let clients in (P18): each has to know one of them. None lets
+	// everybody in.
+	Tokens []string
 	// CutSlow disconnects a subscriber as soon as publishers would have to wait
 	// for it, instead of letting them wait (P16).
 	CutSlow bool
@@ -51,21 +58,23 @@ type Broker struct {
 	log     *slog.Logger
 	journal journal.Journal
 	feeds   *feed.Set
+	gate    *gate
 
 	closed  chan struct{}  // closed by the first Shutdown
 	gone    chan struct{}  // closed when nothing of the broker runs any more
 	feeding sync.WaitGroup // sessions that are, or may become, publishers
 	all     sync.WaitGroup // every goroutine
 
-	mu        sync.Mutex // also covers every Add of the wait groups
-	closing   bool
-	listeners map[net.Listener]struct{}
-	sessions  map[*session]struct{}                        // every connection
-	refusing  map[net.Conn]struct{}                        // connections that are being turned away
-	broken    chan struct{}                                // closed when Shutdown has run out of time
-	names     [protocol.Subscriber + 1]map[string]*session // the registered, by role and name
-	idle      chan struct{}
-	idleTimer *time.Timer
+	mu         sync.Mutex // also covers every Add of the wait groups
+	closing    bool
+	listeners  map[net.Listener]struct{}
+	sessions   map[*session]struct{}                        // every connection
+	perAddress map[string]int                               // how many sessions there are of an IP address
+	refusing   map[net.Conn]struct{}                        // connections that are being turned away
+	broken     chan struct{}                                // closed when Shutdown has run out of time
+	names      [protocol.Subscriber + 1]map[string]*session // the registered, by role and name
+	idle       chan struct{}
+	idleTimer  *time.Timer
 }
 
 // New returns a broker that serves nothing yet. It must be shut down.
@@ -87,17 +96,19 @@ func New(cfg Config) *Broker {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	b := &Broker{
-		cfg:       cfg,
-		log:       cfg.Log,
-		journal:   cfg.Journal,
-		feeds:     feed.NewSet(cfg.Journal, feed.Config{Cache: cfg.Cache, CutSlow: cfg.CutSlow}),
-		closed:    make(chan struct{}),
-		gone:      make(chan struct{}),
-		listeners: map[net.Listener]struct{}{},
-		sessions:  map[*session]struct{}{},
-		refusing:  map[net.Conn]struct{}{},
-		broken:    make(chan struct{}),
-		idle:      make(chan struct{}),
+		cfg:        cfg,
+		log:        cfg.Log,
+		journal:    cfg.Journal,
+		feeds:      feed.NewSet(cfg.Journal, feed.Config{Cache: cfg.Cache, CutSlow: cfg.CutSlow}),
+		gate:       newGate(cfg.Tokens),
+		closed:     make(chan struct{}),
+		gone:       make(chan struct{}),
+		listeners:  map[net.Listener]struct{}{},
+		sessions:   map[*session]struct{}{},
+		perAddress: map[string]int{},
+		refusing:   map[net.Conn]struct{}{},
+		broken:     make(chan struct{}),
+		idle:       make(chan struct{}),
 	}
 	b.names[protocol.Publisher] = map[string]*session{}
 	b.names[protocol.Subscriber] = map[string]*session{}
@@ -169,10 +180,13 @@ func (b *Broker) admit(conn net.Conn) {
 	case b.closing:
 		conn.Close()
 	case b.cfg.MaxClients > 0 && len(b.sessions) >= b.cfg.MaxClients:
-		b.refuseLocked(conn)
+		b.refuseLocked(conn, "the server is full, try again later")
+	case b.cfg.MaxPerAddress > 0 && b.perAddress[host(conn)] >= b.cfg.MaxPerAddress:
+		b.refuseLocked(conn, "too many connections from your address")
 	default:
 		s := newSession(b, conn)
 		b.sessions[s] = struct{}{}
+		b.perAddress[s.host]++
 		b.feeding.Add(1)
 		b.all.Go(s.run)
 	}
@@ -180,7 +194,7 @@ func (b *Broker) admit(conn net.Conn) {
 
 // refuseLocked turns a connection away with the reason. So that a flood of
 // them costs little, only some are told it.
-func (b *Broker) refuseLocked(conn net.Conn) {
+func (b *Broker) refuseLocked(conn net.Conn, why string) {
 	const most = 64
 	if len(b.refusing) == most {
 		conn.Close()
@@ -189,14 +203,24 @@ func (b *Broker) refuseLocked(conn net.Conn) {
 	b.refusing[conn] = struct{}{}
 	clients := len(b.sessions)
 	b.all.Go(func() {
-		b.log.Warn("client refused", "addr", conn.RemoteAddr().String(), "clients", clients)
+		b.log.Warn("client refused", "addr", conn.RemoteAddr().String(), "reason", why, "clients", clients)
 		conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
-		conn.Write([]byte(protocol.ErrorPrefix + "the server is full, try again later\n"))
+		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+		io.WriteString(conn, protocol.ErrorPrefix+why+"\n")
 		hangUp(conn, 0)
 		b.mu.Lock()
 		delete(b.refusing, conn)
 		b.mu.Unlock()
 	})
+}
+
+// host returns the IP address of a connection's other side.
+func host(conn net.Conn) string {
+	addr := conn.RemoteAddr().String()
+	if host, _, err := net.SplitHostPort(addr); err == nil {
+		return host
+	}
+	return addr
 }
 
 // Idle is closed when no client has been registered for Config.IdleAfter,

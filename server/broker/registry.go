@@ -80,6 +80,9 @@ func (b *Broker) forget(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.sessions, s)
+	if b.perAddress[s.host]--; b.perAddress[s.host] == 0 {
+		delete(b.perAddress, s.host)
+	}
 }
 
 // doneFeeding tells that a session will publish nothing, or nothing more.

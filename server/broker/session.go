@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,7 @@ type session struct {
 	b      *Broker
 	conn   net.Conn
 	addr   string
+	host   string          // addr without its port
 	ctx    context.Context // ends when the session is kicked
 	cancel context.CancelCauseFunc
 	left   chan struct{} // closed when the session has done all it will do
@@ -63,7 +65,7 @@ type session struct {
 }
 
 func newSession(b *Broker, conn net.Conn) *session {
-	s := &session{b: b, conn: conn, addr: conn.RemoteAddr().String(), left: make(chan struct{}), feeding: true}
+	s := &session{b: b, conn: conn, addr: conn.RemoteAddr().String(), host: host(conn), left: make(chan struct{}), feeding: true}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	return s
 }
@@ -151,8 +153,9 @@ func (s *session) run() {
 	} else if s.known {
 		s.b.log.Info("client left without a role", "addr", s.addr, "reason", err)
 	} else {
-		s.b.log.Debug("connection closed without a word", "addr", s.addr)
+		s.b.log.Debug("connection closed without a word", "addr", s.addr, "reason", err)
 	}
+	tellPlainClient(s.conn)
 	s.b.doneFeeding(s)
 	close(s.left)
 	if text := farewell(err); text != "" && !s.subscribed {
@@ -246,6 +249,14 @@ func brokenPipe(err error) bool {
 	return false
 }
 
+// tellPlainClient tells a client that does not speak TLS what the matter is.
+func tellPlainClient(conn net.Conn) {
+	if secure, ok := conn.(*tls.Conn); ok && !secure.ConnectionState().HandshakeComplete {
+		secure.NetConn().SetWriteDeadline(time.Now().Add(lingerTimeout))
+		io.WriteString(secure.NetConn(), protocol.ErrorPrefix+"this server speaks TLS\n")
+	}
+}
+
 // hangUp ends a connection such that the client gets all that was written: it
 // waits for the client to close its side, and longer, for as long as the client
 // takes what is under way, with no pause over patience. That also keeps input
@@ -283,6 +294,10 @@ func hangUp(conn net.Conn, patience time.Duration) {
 func (s *session) handshake() (rest []byte, unframed bool, err error) {
 	in := roleReader{s: s, buf: make([]byte, 0, protocol.MaxRoleLine+2)}
 	for mistakes := 0; ; {
+		// With TLS, the first write is a handshake, which reads too.
+		if err := s.readUntil(time.Now().Add(s.b.cfg.RoleTimeout)); err != nil {
+			return nil, false, err
+		}
 		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.RoleTimeout))
 		if _, err := io.WriteString(s.conn, protocol.Prompt); err != nil {
 			return nil, false, s.cause(err)
@@ -293,6 +308,10 @@ func (s *session) handshake() (rest []byte, unframed bool, err error) {
 		}
 		s.hello, err = protocol.ParseHello(line)
 		if err == nil {
+			if err := s.b.gate.check(s.host, s.hello.Token); err != nil {
+				return nil, false, err
+			}
+			s.hello.Token = ""
 			s.name = s.hello.Name
 			if s.name == "" {
 				s.name = s.addr

@@ -1,0 +1,11 @@
+//go:build !linux
+
+package main
+
+import (
+	"syscall"
+	"time"
+)
+
+// setUserTimeout does nothing here: vanished peers are noticed as the system does.
+func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }
