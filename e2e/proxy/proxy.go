@@ -99,6 +99,9 @@ func (p *Proxy) link(client *net.TCPConn, plan Plan) {
 	up.Go(func() { l.pass(client, server, plan.Up) })
 	l.pass(server, client, plan.Down)
 	up.Wait()
+	if ctx.Err() != nil {
+		l.reset() // before they are closed in order
+	}
 }
 
 // link is a client's connection and the one to the server that belongs to it.

@@ -42,6 +42,10 @@ func (l *link) pass(src, dst *net.TCPConn, w Way) {
 	}
 }
 
+// settle is how long the ends have to connect and to read what was passed on before
+// a reset, which otherwise overtakes it.
+const settle = time.Millisecond
+
 // broken ends the link because one of its ends has gone, unless the proxy has
 // itself done that, and does the rest.
 func (l *link) broken() {
@@ -52,6 +56,9 @@ func (l *link) broken() {
 
 func (l *link) fault(src, dst *net.TCPConn, w Way) {
 	l.p.faults[w.Fault].Add(1)
+	if w.Fault == Reset && !l.sleep(settle) {
+		return
+	}
 	switch {
 	case w.Fault == HalfClose:
 		dst.CloseWrite()
