@@ -72,9 +72,14 @@ func TestJoinLateLeaveComeBack(t *testing.T) {
 	leaver.UnsetFlag("publishers")
 	leaver.SetFlag("count", "300")
 	s := open(t, topo)
-	s.start("server", "subscriber-1", "leaver")
-
+	s.start("server")
 	watch := join(t, s.Addr(), "SUBSCRIBER format=tsv")
+	come := func(name string) { // returns when it is registered, not only started
+		s.start(name)
+		watch.until("\tSUBSCRIBER\t", "#joined")
+	}
+	come("subscriber-1")
+	come("leaver")
 	pubs := []*scripted{joinScripted(t, s.Addr(), "p1", 1000), joinScripted(t, s.Addr(), "p2", 1000)}
 	for _, p := range pubs {
 		p.publish(250)
@@ -88,8 +93,7 @@ func TestJoinLateLeaveComeBack(t *testing.T) {
 	back.SetFlag("from", strconv.FormatUint(left[299].Pos+1, 10))
 	topo.Add(back)
 	for _, name := range []string{"late", "new", "back"} {
-		s.start(name)
-		watch.until("\tSUBSCRIBER\t", "#joined")
+		come(name)
 	}
 	for _, p := range pubs {
 		p.publish(750)
