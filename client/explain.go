@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -20,12 +21,16 @@ func explain(err error, addr string) string {
 	var refusal *protocol.Refusal
 	var undelivered *pubsub.UndeliveredError
 	var timeout net.Error
+	var untrusted *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
 	_, port, _ := net.SplitHostPort(addr)
 	switch {
 	case errors.As(err, &undelivered):
 		return fmt.Sprintf("%s not acknowledged by the server: %s", count(len(undelivered.Lines), "line"), explain(undelivered.Err, addr))
 	case errors.As(err, &refusal) && refusal.Text == protocol.TakenOver:
 		return "another client has connected with this name and taken it over: choose another --name"
+	case errors.As(err, &refusal) && refusal.Text == protocol.SpeaksTLS:
+		return "the server speaks TLS: add --tls, or --tls-ca with the file of its authority"
 	case errors.As(err, &refusal):
 		return "the server says: " + refusal.Text
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -36,6 +41,10 @@ func explain(err error, addr string) string {
 		return fmt.Sprintf("cannot look up host %q (%s): check the network and the name", dns.Name, dns.Err)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return fmt.Sprintf("no way to %s: check the network and the address", addr)
+	case errors.As(err, &untrusted):
+		return fmt.Sprintf("the certificate of %s cannot be trusted (%v): check --tls-ca and the host name", addr, untrusted.Err)
+	case errors.As(err, &plain):
+		return addr + " does not speak TLS: leave --tls and --tls-ca out, or check the address"
 	case errors.Is(err, pubsub.ErrNotAServer):
 		return fmt.Sprintf("%s is %v: check the address", addr, err)
 	case errors.Is(err, io.EOF):

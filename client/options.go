@@ -34,6 +34,13 @@ type options struct {
 	Topic string        `env:"PUBSUB_TOPIC" placeholder:"TOPIC" help:"Topic of what you publish, such as sea.light; or the topics to subscribe to, where * stands for one word and > for the rest, such as 'sea.>'."`
 	Retry time.Duration `env:"PUBSUB_RETRY" default:"30s" help:"Time to go on trying when there is no connection; 0 to try once."`
 
+	TLS       bool   `group:"Security" name:"tls" env:"PUBSUB_TLS" help:"Speak TLS, with a server that the system's authorities vouch for."`
+	TLSCA     string `group:"Security" name:"tls-ca" env:"PUBSUB_TLS_CA" placeholder:"FILE" help:"Speak TLS, with a server that these authorities vouch for (PEM)."`
+	TLSCert   string `group:"Security" name:"tls-cert" env:"PUBSUB_TLS_CERT" placeholder:"FILE" help:"Certificate by which the server knows you (PEM)."`
+	TLSKey    string `group:"Security" name:"tls-key" env:"PUBSUB_TLS_KEY" placeholder:"FILE" help:"Its private key (PEM)."`
+	TokenFile string `group:"Security" env:"PUBSUB_TOKEN_FILE" placeholder:"FILE" help:"Give the token in FILE to the server."`
+	Token     string `group:"Security" env:"PUBSUB_TOKEN" placeholder:"TOKEN" help:"Give this token to the server. Others on this machine can see it among the arguments: prefer the file or the variable."`
+
 	Script string  `group:"Publisher" env:"PUBSUB_SCRIPT" placeholder:"FILE" help:"Publish the lines of FILE; - is standard input."`
 	Rate   float64 `group:"Publisher" env:"PUBSUB_RATE" placeholder:"N" help:"Lines per second from a script or a pipe (default: as fast as possible)."`
 
@@ -83,6 +90,12 @@ func (o *options) Validate() error {
 		o.Topic = o.TopicArg
 	}
 	switch {
+	case (o.TLSCert == "") != (o.TLSKey == ""):
+		return errors.New("--tls-cert and --tls-key go together")
+	case o.TLSCert != "" && !o.TLS && o.TLSCA == "":
+		return errors.New("--tls-cert: expected --tls or --tls-ca too")
+	case o.Token != "" && o.TokenFile != "":
+		return errors.New("--token and --token-file: expected one of them")
 	case o.Rate < 0:
 		return errors.New("--rate: expected 0 or more lines per second")
 	case o.Publishers < 0:

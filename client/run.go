@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -21,6 +22,8 @@ type errUsage struct{ error }
 type command struct {
 	*options
 	console *console
+	tls     *tls.Config // nil for plain text
+	token   string
 }
 
 // run is the whole command. It returns the exit code.
@@ -29,7 +32,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	if !ok {
 		return exit
 	}
-	c := &command{o, newConsole(stdin, stdout, stderr)}
+	c := &command{options: o, console: newConsole(stdin, stdout, stderr)}
 	err := c.run(ctx)
 	switch {
 	case err == nil:
@@ -43,7 +46,10 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	return 1
 }
 
-func (c *command) run(ctx context.Context) error {
+func (c *command) run(ctx context.Context) (err error) {
+	if c.tls, c.token, err = c.secure(); err != nil {
+		return errUsage{err}
+	}
 	role, err := c.role(ctx)
 	if err != nil {
 		return err
@@ -83,7 +89,7 @@ func (c *command) role(ctx context.Context) (protocol.Role, error) {
 
 func (c *command) config() pubsub.Config {
 	cfg := pubsub.Config{
-		Name: c.Name, Topic: c.Topic, From: c.From, GiveUp: c.Retry,
+		Name: c.Name, Topic: c.Topic, From: c.From, GiveUp: c.Retry, TLS: c.tls, Token: c.token,
 		Logger: slog.New(noticeHandler{c.console, c.addr()}),
 	}
 	if c.Retry == 0 {

@@ -21,6 +21,10 @@ const (
 	// the two would take the name from each other for ever.
 	TakenOver = "another connection took this name over"
 
+	// SpeaksTLS is the text with which a server that speaks TLS answers a client
+	// that does not (P18).
+	SpeaksTLS = "this server speaks TLS"
+
 	// MaxLine is the longest message in bytes, its line end not counted (P6).
 	MaxLine = 65536
 	// MaxRoleLine is the longest role line in bytes, its line end not counted (P2).

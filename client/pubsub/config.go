@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,6 +56,13 @@ type Config struct {
 	// Logger is told, at level Info and above, when the connection is lost and
 	// made again; nil is silence.
 	Logger *slog.Logger
+
+	// Token lets the client in, where the server wants one (P18); "" is none.
+	Token string
+
+	// TLS speaks TLS with the server, which has to be named as in the address
+	// unless ServerName says otherwise; nil is plain text.
+	TLS *tls.Config
 
 	// Dial makes the connection; nil is TCP with keep-alive probes that notice
 	// a vanished server within 30 s.

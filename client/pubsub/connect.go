@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -142,13 +143,22 @@ func (c *connector) final(err error) bool {
 		// taken for instance, and be accepted again.
 		return c.connected.IsZero() || refusal.Text == protocol.TakenOver
 	}
-	return errors.Is(err, ErrNotAServer)
+	var untrusted *tls.CertificateVerificationError
+	var plain tls.RecordHeaderError
+	return errors.Is(err, ErrNotAServer) || errors.As(err, &untrusted) || errors.As(err, &plain)
 }
 
 func (c *connector) once(ctx context.Context, hello protocol.Hello) (*session, error) {
 	conn, err := c.cfg.Dial(ctx, "tcp", c.addr)
 	if err != nil {
 		return nil, err
+	}
+	if c.cfg.TLS != nil {
+		secure := c.cfg.TLS.Clone()
+		if host, _, err := net.SplitHostPort(c.addr); err == nil && secure.ServerName == "" {
+			secure.ServerName = host
+		}
+		conn = tls.Client(conn, secure) // the first write is the handshake
 	}
 	s := &session{Conn: conn, reader: bufio.NewReaderSize(conn, c.buffer)}
 	if err := s.register(ctx, hello); err != nil {

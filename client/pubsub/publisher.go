@@ -59,7 +59,7 @@ func DialPublisher(ctx context.Context, addr string, cfg Config) (*Publisher, er
 	cfg = cfg.withDefaults()
 	p := &Publisher{cfg: cfg, done: make(chan struct{}), connector: newConnector(addr, cfg, 4096)}
 	p.changed.L, p.work.L = &p.mu, &p.mu
-	p.hello = protocol.Hello{Role: protocol.Publisher, Name: cfg.Name, Topic: cfg.Topic, Ack: true}
+	p.hello = protocol.Hello{Role: protocol.Publisher, Name: cfg.Name, Token: cfg.Token, Topic: cfg.Topic, Ack: true}
 	if cfg.Name != "" {
 		p.hello.Run = rand.Text()
 		if err := protocol.CheckName(cfg.Name); err != nil {

@@ -88,7 +88,7 @@ func DialSubscriber(ctx context.Context, addr string, cfg Config) (*Subscriber, 
 }
 
 func (s *Subscriber) hello(from protocol.From) protocol.Hello {
-	return protocol.Hello{Role: protocol.Subscriber, Name: s.cfg.Name, Filter: s.filter, From: from, Format: protocol.TSV}
+	return protocol.Hello{Role: protocol.Subscriber, Name: s.cfg.Name, Token: s.cfg.Token, Filter: s.filter, From: from, Format: protocol.TSV}
 }
 
 // Welcome returns what the server answered when it last accepted the Subscriber (P4).

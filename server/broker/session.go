@@ -253,7 +253,7 @@ func brokenPipe(err error) bool {
 func tellPlainClient(conn net.Conn) {
 	if secure, ok := conn.(*tls.Conn); ok && !secure.ConnectionState().HandshakeComplete {
 		secure.NetConn().SetWriteDeadline(time.Now().Add(lingerTimeout))
-		io.WriteString(secure.NetConn(), protocol.ErrorPrefix+"this server speaks TLS\n")
+		io.WriteString(secure.NetConn(), protocol.ErrorPrefix+protocol.SpeaksTLS+"\n")
 	}
 }
 
