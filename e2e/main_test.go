@@ -73,6 +73,11 @@ func load(t *testing.T) *topology.Topology {
 // the test fails, it shows what the nodes wrote.
 func open(t *testing.T, topo *topology.Topology) *stage {
 	t.Helper()
+	return openOn(t, engine, topo)
+}
+
+func openOn(t *testing.T, engine *topology.Engine, topo *topology.Topology) *stage {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	s := &stage{t: t, ctx: ctx, topo: topo, output: map[string][]string{}}
 	var err error
