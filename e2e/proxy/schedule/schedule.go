@@ -7,6 +7,8 @@ package schedule
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"strconv"
 	"strings"
 
 	"pubsublab/e2e/proxy"
@@ -19,6 +21,27 @@ type Schedule struct {
 	Seed        uint64
 	Publishers  []Publisher
 	Subscribers []Subscriber
+}
+
+// Seeds returns which seeds to run: those that PUBSUBLAB_SEEDS asks for, A or
+// A-B, or else 1 to n.
+func Seeds(n uint64) (first, last uint64, err error) {
+	text := os.Getenv("PUBSUBLAB_SEEDS")
+	if text == "" {
+		return 1, n, nil
+	}
+	from, to, isRange := strings.Cut(text, "-")
+	if !isRange {
+		to = from
+	}
+	first, err = strconv.ParseUint(from, 10, 63)
+	if err == nil {
+		last, err = strconv.ParseUint(to, 10, 63)
+	}
+	if err != nil || last < first {
+		return 0, 0, fmt.Errorf("PUBSUBLAB_SEEDS=%s, expected a seed, or two as in 1-1000", text)
+	}
+	return first, last, nil
 }
 
 // Kind is what a client is made of.
@@ -69,8 +92,10 @@ func (n *Network) Plan(conn int) proxy.Plan {
 	return n.Rest
 }
 
-// New draws a Schedule.
-func New(seed uint64) *Schedule {
+// New draws a Schedule. others is about how many bytes others publish at the
+// same broker, which those subscribers receive that have no filter: no network
+// is drawn on which that would take for ever.
+func New(seed uint64, others int64) *Schedule {
 	r := rand.New(rand.NewPCG(seed, 0))
 	s := &Schedule{Seed: seed}
 	prefix := fmt.Sprintf("s%d", seed)
@@ -118,6 +143,9 @@ func New(seed uint64) *Schedule {
 		}
 		// What it receives has a head of about 60 bytes a line.
 		received := size + 200
+		if sub.Filter == "" {
+			received += others
+		}
 		for _, p := range s.Publishers {
 			received += 60 * int64(len(p.Lines))
 		}

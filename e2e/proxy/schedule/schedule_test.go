@@ -3,9 +3,6 @@ package schedule
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,28 +12,11 @@ import (
 	"pubsublab/lab/history"
 )
 
-// seeds returns those that PUBSUBLAB_SEEDS asks for, A or A-B, or else from 1
-// to n.
-func seeds(t *testing.T, n uint64) (first, last uint64) {
-	text := os.Getenv("PUBSUBLAB_SEEDS")
-	if text == "" {
-		return 1, n
-	}
-	from, to, isRange := strings.Cut(text, "-")
-	first, err := strconv.ParseUint(from, 10, 64)
-	require.NoError(t, err, "PUBSUBLAB_SEEDS=%s, expected a seed, or two with - between", text)
-	if !isRange {
-		return first, first
-	}
-	last, err = strconv.ParseUint(to, 10, 64)
-	require.NoError(t, err, "PUBSUBLAB_SEEDS=%s, expected a seed, or two with - between", text)
-	return first, last
-}
-
 // Every acknowledged line arrives at every subscriber exactly once and in
 // order, whatever happens to the connections (P9, P10, P12, P15).
 func TestSchedules(t *testing.T) {
-	first, last := seeds(t, 250)
+	first, last, err := Seeds(250)
+	require.NoError(t, err)
 	var next atomic.Uint64
 	next.Store(first)
 	var sum Result
@@ -63,7 +43,7 @@ func TestSchedules(t *testing.T) {
 }
 
 func run(t *testing.T, seed uint64) (Result, history.Report) {
-	s := New(seed)
+	s := New(seed, 0)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	result, err := s.Run(ctx, serve(t, nil))

@@ -1,0 +1,37 @@
+package e2e
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/e2e/proxy/schedule"
+	"pubsublab/lab/history"
+)
+
+// Drawn schedules, all at one broker of the topology: clients whose connections
+// break at drawn bytes, come back and resume. Many more of them run against a
+// broker in the tests' own process, in the package schedule.
+func TestSchedules(t *testing.T) {
+	t.Parallel()
+	s := broker(t)
+	first, last, err := schedule.Seeds(32)
+	require.NoError(t, err)
+	var next atomic.Uint64
+	next.Store(first)
+	var workers sync.WaitGroup
+	for range 16 { // they mostly wait
+		workers.Go(func() {
+			for seed := next.Add(1) - 1; seed <= last; seed = next.Add(1) - 1 {
+				drawn := schedule.New(seed, int64(last-first)*200_000)
+				result, err := drawn.Run(s.ctx, s.Addr())
+				if report := history.Check(result.History); err != nil || !report.OK() {
+					t.Errorf("again with PUBSUBLAB_SEEDS=%d:\n%v\n%s\n%s", seed, err, report, drawn)
+				}
+			}
+		})
+	}
+	workers.Wait()
+}
