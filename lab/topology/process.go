@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -254,14 +255,18 @@ func (w words) path(value string) string {
 	return value
 }
 
-// freePort asks the system for a port that is free just now.
-func freePort() (string, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(loopback, "0"))
-	if err != nil {
-		return "", err
+// freePort finds a port that is free just now, and that systems do not give to outgoing connections: between a broker's
+// end and its successor's start, or between this look and the node's start, one of those could take it.
+func freePort() (port string, err error) {
+	const lowest, highest, tries = 10_000, 32_767, 100
+	for range tries {
+		port = strconv.Itoa(lowest + rand.IntN(highest-lowest+1))
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", net.JoinHostPort(loopback, port)); err == nil {
+			return port, listener.Close()
+		}
 	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, errors.Join(err, listener.Close())
+	return "", fmt.Errorf("no free port found: %w", err)
 }
 
 // processUnit is a node that is a process.
