@@ -21,6 +21,9 @@ const (
 	// healthyAfter is how long a connection must have lasted to end an outage
 	// even if nothing was received on it.
 	healthyAfter = 10 * time.Second
+	// ghostTimeout is how long after a connection was made an earlier one, that
+	// was given up, may still register: longer than a server waits for a role.
+	ghostTimeout = protocol.RoleTimeout + 5*time.Second
 )
 
 // firstPause is about how long to wait before trying again for the first
@@ -74,6 +77,7 @@ type connector struct {
 
 	connected time.Time // when the last session began; zero before the first
 	outage    time.Time // since when there has been no healthy session; zero while there is one
+	ghosts    int       // connections given up whose role line may still reach the server, and take the name over
 	backoff   backoff.ExponentialBackOff
 }
 
@@ -97,6 +101,9 @@ func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost erro
 	}
 	if time.Since(c.connected) > healthyAfter {
 		c.healthy()
+	}
+	if time.Since(c.connected) > ghostTimeout {
+		c.ghosts = 0
 	}
 	var pause time.Duration
 	if c.outage.IsZero() {
@@ -139,6 +146,10 @@ func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost erro
 func (c *connector) final(err error) bool {
 	var refusal *protocol.Refusal
 	if errors.As(err, &refusal) {
+		if refusal.Text == protocol.TakenOver && c.ghosts > 0 {
+			c.ghosts-- // it was this client itself, most likely
+			return false
+		}
 		// What was accepted once may be refused now, because all places are
 		// taken for instance, and be accepted again.
 		return c.connected.IsZero() || refusal.Text == protocol.TakenOver
@@ -162,6 +173,9 @@ func (c *connector) once(ctx context.Context, hello protocol.Hello) (*session, e
 	}
 	s := &session{Conn: conn, reader: bufio.NewReaderSize(conn, c.buffer)}
 	if err := s.register(ctx, hello); err != nil {
+		if !errors.As(err, new(*protocol.Refusal)) && !errors.Is(err, ErrNotAServer) {
+			c.ghosts++
+		}
 		conn.Close()
 		return nil, err
 	}

@@ -156,6 +156,31 @@ level=WARN msg="the server has lost its history, reading its new one from the be
 `, out.String())
 }
 
+// A connection that was given up may register late, and take the name over from
+// the one that was made after it. Nobody else has it then.
+func TestComesBackWhenItTookItsNameFromItself(t *testing.T) {
+	hangUp := func(p *fake.Peer) { p.Line() } // as far as the client can tell, it was not heard
+	taken := func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send("error: " + protocol.TakenOver + "\n")
+	}
+	t.Run("publisher", func(t *testing.T) {
+		f := fake.New(t, hangUp, taken, func(p *fake.Peer) {
+			p.Accept(" next=1")
+			p.Discard()
+		})
+		p := dialPublisher(t, f, Config{Name: "a"})
+		publish(t, p, "one")
+		assert.NoError(t, p.Close(t.Context()))
+	})
+	t.Run("subscriber, but not more often than that", func(t *testing.T) {
+		f := fake.New(t, hangUp, taken, taken, func(*fake.Peer) { t.Error("it came back") })
+		s := dialSubscriber(t, f, Config{Name: "a"})
+		_, err := s.Next(t.Context())
+		assert.EqualError(t, err, "the server refused: "+protocol.TakenOver)
+	})
+}
+
 // A server that goes on accepting connections only to drop them must not be
 // tried for ever, nor without a pause.
 func TestAServerThatOnlyAcceptsIsGivenUp(t *testing.T) {
