@@ -204,6 +204,11 @@ func (s *session) register(ctx context.Context, hello protocol.Hello) error {
 	if s.welcome.Role != hello.Role {
 		return fmt.Errorf("%w: asked to be a %s, registered as %s", ErrNotAServer, hello.Role, s.welcome.Role)
 	}
+	if hello.Name != "" && s.welcome.Name != hello.Name {
+		// The role word came alone and the rest of the line 200 ms later, which
+		// is how clients speak that know no newlines (P3). It will not be so again.
+		return fmt.Errorf("asked to be called %s, registered as %s", hello.Name, s.welcome.Name)
+	}
 	if !stop() {
 		return context.Cause(ctx)
 	}

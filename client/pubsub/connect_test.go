@@ -156,6 +156,22 @@ level=WARN msg="the server has lost its history, reading its new one from the be
 `, out.String())
 }
 
+// A role line that is torn right behind the role word, and held up there, is
+// taken for the word alone (P3).
+func TestAsksAgainWhenTheServerHasNotHeardItsName(t *testing.T) {
+	torn := func(p *fake.Peer) {
+		p.Send(protocol.Prompt + "registered as PUBLISHER name=127.0.0.1:7 publishers=1 subscribers=0\n")
+		p.Line()
+	}
+	f := fake.New(t, torn, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Discard()
+	})
+	p := dialPublisher(t, f, Config{Name: "a"})
+	publish(t, p, "one")
+	assert.NoError(t, p.Close(t.Context()))
+}
+
 // A connection that was given up may register late, and take the name over from
 // the one that was made after it. Nobody else has it then.
 func TestComesBackWhenItTookItsNameFromItself(t *testing.T) {
