@@ -1,11 +1,9 @@
 package broker
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"net"
@@ -26,14 +24,9 @@ var (
 	errCutOff   = errors.New("the input ended without terminate") // of a publisher that would say it
 )
 
-const (
-	// lingerTimeout is how long a connection that ends is kept open for the
-	// client to take the last words and close its side.
-	lingerTimeout = time.Second
-	// probeTimeout is how long a connection may stay silent, and end, without
-	// being taken for a client's: health checks do that.
-	probeTimeout = 100 * time.Millisecond
-)
+// lingerTimeout is how long a connection that ends is kept open for the client
+// to take the last words and close its side.
+const lingerTimeout = time.Second
 
 // past is a deadline that wakes whoever is reading or writing.
 var past = time.Unix(1, 0)
@@ -286,115 +279,5 @@ func hangUp(conn net.Conn, patience time.Duration) {
 		if left == 0 || time.Since(moved) >= patience {
 			return
 		}
-	}
-}
-
-// handshake asks for the role until it has one (P1, P2, P3). It returns what
-// was read behind the role line.
-func (s *session) handshake() (rest []byte, unframed bool, err error) {
-	in := roleReader{s: s, buf: make([]byte, 0, protocol.MaxRoleLine+2)}
-	for mistakes := 0; ; {
-		// With TLS, the first write is a handshake, which reads too.
-		if err := s.readUntil(time.Now().Add(s.b.cfg.RoleTimeout)); err != nil {
-			return nil, false, err
-		}
-		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.RoleTimeout))
-		if _, err := io.WriteString(s.conn, protocol.Prompt); err != nil {
-			return nil, false, s.cause(err)
-		}
-		line, unframed, err := in.next()
-		if err != nil {
-			return nil, false, s.cause(err)
-		}
-		s.hello, err = protocol.ParseHello(line)
-		if err == nil {
-			if err := s.b.gate.check(s.host, s.hello.Token); err != nil {
-				return nil, false, err
-			}
-			s.hello.Token = ""
-			s.name = s.hello.Name
-			if s.name == "" {
-				s.name = s.addr
-			}
-			s.conn.SetWriteDeadline(time.Time{})
-			return in.buf, unframed, s.readUntil(time.Time{})
-		}
-		if mistakes++; mistakes == protocol.MaxMistakes {
-			return nil, false, &mistake{err.Error()}
-		}
-		s.b.log.Info("bad role line", "addr", s.addr, "error", err)
-		if _, err := io.WriteString(s.conn, protocol.ErrorPrefix+err.Error()+"\n"); err != nil {
-			return nil, false, s.cause(err)
-		}
-	}
-}
-
-// roleReader reads role lines.
-type roleReader struct {
-	s   *session
-	buf []byte // read and not used yet; its capacity bounds a role line
-}
-
-// next returns the next role line, or a bare role word after which the client
-// fell silent (P3).
-func (r *roleReader) next() (line string, unframed bool, err error) {
-	deadline := time.Now().Add(r.s.b.cfg.RoleTimeout)
-	for {
-		i := bytes.IndexByte(r.buf, '\n')
-		if i >= 0 {
-			line = string(protocol.TrimLine(r.buf[:i+1]))
-			r.buf = r.buf[:copy(r.buf, r.buf[i+1:])]
-		} else {
-			line = string(bytes.TrimSuffix(r.buf, []byte{'\r'}))
-		}
-		if len(line) > protocol.MaxRoleLine {
-			return "", false, &mistake{fmt.Sprintf("the role line is longer than %d bytes", protocol.MaxRoleLine)}
-		}
-		if i >= 0 {
-			return line, false, nil
-		}
-		until := deadline
-		word := string(bytes.TrimSpace(r.buf))
-		_, notRole := protocol.ParseRole(word)
-		if notRole == nil {
-			until = earlier(deadline, protocol.UnframedSilence)
-		} else if !r.s.known {
-			until = earlier(deadline, probeTimeout)
-		}
-		if err := r.s.readUntil(until); err != nil {
-			return "", false, err
-		}
-		n, err := r.s.conn.Read(r.buf[len(r.buf):cap(r.buf)])
-		r.buf = r.buf[:len(r.buf)+n]
-		timeout := errors.Is(err, os.ErrDeadlineExceeded) && r.s.ctx.Err() == nil
-		if n > 0 || timeout {
-			r.s.meet()
-		}
-		switch {
-		case n > 0:
-		case timeout && notRole == nil:
-			r.buf = r.buf[:0]
-			return word, true, nil
-		case timeout && time.Now().Before(deadline):
-		case timeout:
-			return "", false, &mistake{"no role given in time, expected PUBLISHER or SUBSCRIBER"}
-		case err != nil:
-			return "", false, err
-		}
-	}
-}
-
-func earlier(deadline time.Time, wait time.Duration) time.Time {
-	if t := time.Now().Add(wait); t.Before(deadline) {
-		return t
-	}
-	return deadline
-}
-
-// meet logs the client, once it has shown that it is one.
-func (s *session) meet() {
-	if !s.known {
-		s.known = true
-		s.b.log.Info("client connected", "addr", s.addr, "clients", s.b.clients())
 	}
 }
