@@ -21,9 +21,9 @@ func TestTLSAndToken(t *testing.T) {
 	t.Parallel()
 	vouched := httptest.NewTLSServer(nil) // for its certificate, which is for 127.0.0.1
 	defer vouched.Close()
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: vouched.TLS.Certificates})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	b := server.New(server.Config{Tokens: []string{"sesame"}})
+	b := server.New(server.Config{Tokens: []string{"sesame"}, TLS: &tls.Config{Certificates: vouched.TLS.Certificates}})
 	go b.Serve(listener)
 	defer b.Shutdown(context.Background())
 	addr := listener.Addr().String()
@@ -70,7 +70,9 @@ func TestTLSAndToken(t *testing.T) {
 
 	plain, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	go b.Serve(plain)
+	unprotected := server.New(server.Config{})
+	go unprotected.Serve(plain)
+	defer unprotected.Shutdown(context.Background())
 	addr = plain.Addr().String()
 	var record tls.RecordHeaderError
 	require.ErrorAs(t, fails(func(*pubsub.Config) {}), &record)

@@ -18,17 +18,13 @@ import (
 	"pubsublab/protocol"
 )
 
-// listen opens the port, with TLS where a certificate is given. A peer that
+// listen opens the port. A peer that
 // vanishes without a word is noticed: after 30 s when nothing is said, and after
 // --stall-timeout when it does not confirm what is sent to it.
 func (s *serve) listen() (net.Listener, error) {
 	config := net.ListenConfig{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},
 		Control:         func(_, _ string, conn syscall.RawConn) error { return setUserTimeout(conn, s.StallTimeout) },
-	}
-	secure, err := s.tlsConfig()
-	if err != nil {
-		return nil, err
 	}
 	address := net.JoinHostPort(s.Host, strconv.Itoa(int(s.Port)))
 	listener, err := config.Listen(context.Background(), "tcp", address)
@@ -37,8 +33,6 @@ func (s *serve) listen() (net.Listener, error) {
 		return nil, fmt.Errorf("port %d is in use: stop the program that listens there, or choose another port, as in: server %d", s.Port, s.Port+1)
 	case err != nil:
 		return nil, fmt.Errorf("cannot listen on %s: %w", address, err)
-	case secure != nil:
-		return tls.NewListener(listener, secure), nil
 	}
 	return listener, nil
 }

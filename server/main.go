@@ -113,6 +113,10 @@ func (s *serve) Run() error {
 	if err != nil {
 		return err
 	}
+	secure, err := s.tlsConfig()
+	if err != nil {
+		return err
+	}
 	listener, err := s.listen()
 	if err != nil {
 		return err
@@ -122,6 +126,7 @@ func (s *serve) Run() error {
 		Cache:         int(s.History),
 		MaxClients:    s.MaxClients,
 		MaxPerAddress: s.MaxPerAddress,
+		TLS:           secure,
 		Tokens:        tokens,
 		CutSlow:       s.Slow == "disconnect",
 		StallTimeout:  s.StallTimeout,

@@ -5,8 +5,8 @@ package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -30,6 +30,9 @@ type Config struct {
 	// MaxPerAddress is how many connections are served at once for one IP
 	// address; 0 is no limit.
 	MaxPerAddress int
+	// TLS is spoken with every client; nil is plain text. Do not serve a
+	// tls.Listener: a slow client would be taken for a stalled one.
+	TLS *tls.Config
 	// Tokens let clients in (P18): each has to know one of them. None lets
 	// everybody in.
 	Tokens []string
@@ -204,10 +207,7 @@ func (b *Broker) refuseLocked(conn net.Conn, why string) {
 	clients := len(b.sessions)
 	b.all.Go(func() {
 		b.log.Warn("client refused", "addr", conn.RemoteAddr().String(), "reason", why, "clients", clients)
-		conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
-		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
-		io.WriteString(conn, protocol.ErrorPrefix+why+"\n")
-		hangUp(conn, 0)
+		refuse(conn, why)
 		b.mu.Lock()
 		delete(b.refusing, conn)
 		b.mu.Unlock()

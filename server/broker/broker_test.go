@@ -192,7 +192,11 @@ func TestP9P10OneOrderForAll(t *testing.T) {
 func tcpJoin(t testing.TB, listener net.Listener, role string) net.Conn {
 	conn, err := net.Dial("tcp", listener.Addr().String())
 	require.NoError(t, err)
-	_, err = io.ReadFull(conn, make([]byte, len(protocol.Prompt)))
+	return register(t, conn, role)
+}
+
+func register(t testing.TB, conn net.Conn, role string) net.Conn {
+	_, err := io.ReadFull(conn, make([]byte, len(protocol.Prompt)))
 	require.NoError(t, err)
 	_, err = io.WriteString(conn, role)
 	require.NoError(t, err)

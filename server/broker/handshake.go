@@ -24,7 +24,6 @@ func (s *session) handshake() (rest []byte, unframed bool, err error) {
 		if err := s.readUntil(time.Now().Add(s.b.cfg.RoleTimeout)); err != nil {
 			return nil, false, err
 		}
-		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.RoleTimeout))
 		if _, err := io.WriteString(s.conn, protocol.Prompt); err != nil {
 			return nil, false, s.cause(err)
 		}
@@ -42,7 +41,6 @@ func (s *session) handshake() (rest []byte, unframed bool, err error) {
 			if s.name == "" {
 				s.name = s.addr
 			}
-			s.conn.SetWriteDeadline(time.Time{})
 			return in.buf, unframed, s.readUntil(time.Time{})
 		}
 		if mistakes++; mistakes == protocol.MaxMistakes {

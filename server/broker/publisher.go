@@ -137,7 +137,7 @@ func (a *answers) write() {
 		}
 		a.changed.Broadcast()
 		a.mu.Unlock()
-		_, err := a.s.write(out)
+		_, err := a.s.conn.Write(out)
 		if err != nil {
 			a.s.abort(err) // so that the reader wakes
 		}

@@ -5,9 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
-	"math"
 	"net"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -24,18 +22,12 @@ var (
 	errCutOff   = errors.New("the input ended without terminate") // of a publisher that would say it
 )
 
-// lingerTimeout is how long a connection that ends is kept open for the client
-// to take the last words and close its side.
-const lingerTimeout = time.Second
-
-// past is a deadline that wakes whoever is reading or writing.
-var past = time.Unix(1, 0)
-
 // session owns one connection.
 type session struct {
 	// Static after construction.
 	b      *Broker
-	conn   net.Conn
+	raw    net.Conn // the connection
+	conn   net.Conn // what is spoken on it: the lines themselves, or TLS
 	addr   string
 	host   string          // addr without its port
 	ctx    context.Context // ends when the session is kicked
@@ -57,9 +49,13 @@ type session struct {
 	cursor *feed.Cursor // of a subscriber, while it has one
 }
 
-func newSession(b *Broker, conn net.Conn) *session {
-	s := &session{b: b, conn: conn, addr: conn.RemoteAddr().String(), host: host(conn), left: make(chan struct{}), feeding: true}
+func newSession(b *Broker, raw net.Conn) *session {
+	s := &session{b: b, raw: raw, addr: raw.RemoteAddr().String(), host: host(raw), left: make(chan struct{}), feeding: true}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.conn = &conn{Conn: raw, ctx: s.ctx, stall: b.cfg.StallTimeout}
+	if b.cfg.TLS != nil {
+		s.conn = tls.Server(s.conn, b.cfg.TLS)
+	}
 	return s
 }
 
@@ -67,8 +63,8 @@ func newSession(b *Broker, conn net.Conn) *session {
 // called on any goroutine, and more than once: the first reason counts.
 func (s *session) kick(why error) {
 	s.cancel(why)
-	s.conn.SetReadDeadline(past)
-	s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+	s.raw.SetReadDeadline(past)
+	s.raw.SetWriteDeadline(time.Now().Add(lingerTimeout))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cursor != nil {
@@ -79,52 +75,17 @@ func (s *session) kick(why error) {
 // abort ends the session now.
 func (s *session) abort(why error) {
 	s.kick(why)
-	s.conn.Close()
+	s.raw.Close()
 }
 
 // readUntil sets the deadline of reads, zero for none, and fails when the
 // session has been kicked, which a later deadline would hide.
 func (s *session) readUntil(t time.Time) error {
-	s.conn.SetReadDeadline(t)
+	s.raw.SetReadDeadline(t)
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
 	return nil
-}
-
-// write writes all of p, for as long as the client takes some of it. It fails
-// with errStalled when the client has taken nothing for StallTimeout, and once
-// the session is kicked, which leaves it no more than lingerTimeout.
-func (s *session) write(p []byte) (n int, err error) {
-	// A socket takes more only once a good part of its buffer is free, so a slow
-	// client may take something for long before a write moves on. What it has
-	// not confirmed yet tells.
-	const looks = 4
-	left, idle := math.MaxInt, 0
-	for n < len(p) {
-		s.conn.SetWriteDeadline(time.Now().Add(s.b.cfg.StallTimeout / looks))
-		if s.ctx.Err() != nil {
-			s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
-		}
-		m, err := s.conn.Write(p[n:])
-		n += m
-		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, s.cause(err)
-		}
-		if err == nil {
-			continue
-		}
-		if s.ctx.Err() != nil {
-			return n, s.cause(err)
-		}
-		before := left
-		if left = unsent(s.conn); m > 0 || left < before {
-			idle = 0
-		} else if idle++; idle == looks {
-			return n, errStalled
-		}
-	}
-	return n, nil
 }
 
 // cause returns why the session ends, given the error of a read or write.
@@ -139,7 +100,7 @@ func (s *session) cause(err error) error {
 func (s *session) run() {
 	defer s.b.forget(s)
 	defer s.cancel(nil)
-	defer s.conn.Close()
+	defer s.raw.Close()
 	rest, unframed, err := s.handshake()
 	if err == nil {
 		err = s.serve(rest, unframed)
@@ -148,15 +109,16 @@ func (s *session) run() {
 	} else {
 		s.b.log.Debug("connection closed without a word", "addr", s.addr, "reason", err)
 	}
-	tellPlainClient(s.conn)
+	if secure, ok := s.conn.(*tls.Conn); ok && !secure.ConnectionState().HandshakeComplete {
+		refuse(s.raw, protocol.SpeaksTLS) // it may be one that speaks plain text
+	}
 	s.b.doneFeeding(s)
 	close(s.left)
 	if text := farewell(err); text != "" && !s.subscribed {
-		s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
 		io.WriteString(s.conn, protocol.ErrorPrefix+text+"\n")
 	}
 	if !brokenPipe(err) {
-		hangUp(s.conn, s.b.cfg.StallTimeout)
+		hangUp(s.conn, s.raw, s.b.cfg.StallTimeout)
 	}
 }
 
@@ -240,44 +202,4 @@ func brokenPipe(err error) bool {
 		return !errors.As(err, &m)
 	}
 	return false
-}
-
-// tellPlainClient tells a client that does not speak TLS what the matter is.
-func tellPlainClient(conn net.Conn) {
-	if secure, ok := conn.(*tls.Conn); ok && !secure.ConnectionState().HandshakeComplete {
-		secure.NetConn().SetWriteDeadline(time.Now().Add(lingerTimeout))
-		io.WriteString(secure.NetConn(), protocol.ErrorPrefix+protocol.SpeaksTLS+"\n")
-	}
-}
-
-// hangUp ends a connection such that the client gets all that was written: it
-// waits for the client to close its side, and longer, for as long as the client
-// takes what is under way, with no pause over patience. That also keeps input
-// that nobody reads from turning into a reset, and a container's end from
-// cutting off its last words.
-func hangUp(conn net.Conn, patience time.Duration) {
-	defer conn.Close()
-	half, ok := conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil {
-		return
-	}
-	var sink [512]byte
-	left, moved := unsent(conn), time.Now()
-	for {
-		conn.SetReadDeadline(time.Now().Add(lingerTimeout))
-		for {
-			if _, err := conn.Read(sink[:]); errors.Is(err, os.ErrDeadlineExceeded) {
-				break
-			} else if err != nil {
-				return
-			}
-		}
-		before := left
-		if left = unsent(conn); left < before {
-			moved = time.Now()
-		}
-		if left == 0 || time.Since(moved) >= patience {
-			return
-		}
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"time"
 
 	"pubsublab/protocol"
 	"pubsublab/server/feed"
@@ -30,7 +29,7 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 	sent := make(chan error, 1)
 	go func() {
 		err := s.send(cursor, welcome)
-		s.conn.SetReadDeadline(past) // so that the reader wakes
+		s.raw.SetReadDeadline(past) // so that the reader wakes
 		sent <- err
 	}()
 	heard := s.listen(rest, unframed)
@@ -40,7 +39,7 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 		heard = s.cause(heard)
 		if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
 			s.kick(io.EOF)
-			s.conn.SetWriteDeadline(past)
+			s.raw.SetWriteDeadline(past)
 		}
 		<-sent
 	}
@@ -54,7 +53,7 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 // send writes the welcome and then all that the cursor brings. It returns
 // errShutdown at the end of the journal, when everything is sent.
 func (s *session) send(cursor *feed.Cursor, welcome protocol.Welcome) error {
-	if _, err := s.write([]byte(welcome.String() + "\n")); err != nil {
+	if _, err := s.conn.Write([]byte(welcome.String() + "\n")); err != nil {
 		return err
 	}
 	for {
@@ -64,7 +63,7 @@ func (s *session) send(cursor *feed.Cursor, welcome protocol.Welcome) error {
 		}
 		n := 0
 		if err == nil {
-			n, err = s.write(run)
+			n, err = s.conn.Write(run)
 			cursor.Advance(n)
 		}
 		if errors.Is(err, errTakeover) {
@@ -88,7 +87,6 @@ func (s *session) tellTakeover(run []byte, sent int) {
 		words = append(words, run[sent:sent+bytes.IndexByte(run[sent:], '\n')+1]...)
 	}
 	words = append(words, protocol.ErrorPrefix+protocol.TakenOver+"\n"...)
-	s.conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
 	s.conn.Write(words)
 }
 

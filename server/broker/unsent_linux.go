@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"crypto/tls"
 	"net"
 	"syscall"
 
@@ -11,9 +10,6 @@ import (
 // unsent returns how many bytes written to a connection its peer has not
 // confirmed; 0 where that cannot be told.
 func unsent(conn net.Conn) (n int) {
-	if secure, ok := conn.(*tls.Conn); ok {
-		conn = secure.NetConn()
-	}
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
 		return 0

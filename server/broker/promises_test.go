@@ -3,10 +3,12 @@ package broker
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -38,11 +40,30 @@ func onTCP(t *testing.T, cfg Config) (*Broker, net.Listener) {
 // A socket is writable again only once much of its buffer is free. A subscriber
 // that reads slowly but steadily is not stalled meanwhile (P16).
 func TestP16SteadyReaderIsNotStalled(t *testing.T) {
+	t.Run("plain", func(t *testing.T) {
+		testSteadyReader(t, Config{}, func(raw net.Conn) net.Conn { return raw })
+	})
+	t.Run("TLS", func(t *testing.T) {
+		certified := httptest.NewTLSServer(nil) // for its certificate
+		defer certified.Close()
+		testSteadyReader(t, Config{TLS: certified.TLS.Clone()}, func(raw net.Conn) net.Conn {
+			return tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
+		})
+	})
+}
+
+func testSteadyReader(t *testing.T, cfg Config, client func(net.Conn) net.Conn) {
 	const stall = 400 * time.Millisecond
-	_, listener := onTCP(t, Config{Journal: journal.NewMemory(journal.MinHistory), StallTimeout: stall})
-	sub := tcpJoin(t, listener, "SUBSCRIBER\n")
+	cfg.Journal, cfg.StallTimeout = journal.NewMemory(journal.MinHistory), stall
+	_, listener := onTCP(t, cfg)
+	join := func(role string) net.Conn {
+		raw, err := net.Dial("tcp", listener.Addr().String())
+		require.NoError(t, err)
+		return register(t, client(raw), role)
+	}
+	sub := join("SUBSCRIBER\n")
 	defer sub.Close()
-	pub := tcpJoin(t, listener, "PUBLISHER\n")
+	pub := join("PUBLISHER\n")
 	defer pub.Close()
 	go func() {
 		for line := []byte(strings.Repeat("x", 999) + "\n"); ; {
