@@ -64,7 +64,9 @@ func (p *Publisher) serve(ctx context.Context, s *session) error {
 	w := &writer{p: p, s: s}
 	var running sync.WaitGroup
 	running.Go(w.run)
+	stopWatch := watch(s.Conn)
 	err := p.read(s)
+	vanished := stopWatch()
 	s.Close()
 	p.mu.Lock()
 	w.stopped = true
@@ -74,6 +76,9 @@ func (p *Publisher) serve(ctx context.Context, s *session) error {
 	running.Wait()
 	if finished {
 		return nil
+	}
+	if vanished {
+		return errVanished
 	}
 	if w.err != nil && errors.Is(err, net.ErrClosed) {
 		return w.err // it was first
