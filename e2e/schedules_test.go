@@ -25,7 +25,7 @@ func TestSchedules(t *testing.T) {
 	for range 16 { // they mostly wait
 		workers.Go(func() {
 			for seed := next.Add(1) - 1; seed <= last; seed = next.Add(1) - 1 {
-				drawn := schedule.New(seed, int64(last-first)*200_000)
+				drawn := schedule.New(seed, int64(last-first)*100_000)
 				result, err := drawn.Run(s.ctx, s.Addr())
 				if report := history.Check(result.History); err != nil || !report.OK() {
 					t.Errorf("again with PUBSUBLAB_SEEDS=%d:\n%v\n%s\n%s", seed, err, report, drawn)

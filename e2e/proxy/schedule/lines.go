@@ -17,11 +17,11 @@ var odd = []string{
 	"Enter your role (PUBLISHER/SUBSCRIBER) : ", "Grüße, 世界 👋🏽", "e\u0301\u200d\u2028\ufeff", "\x1b[2J\x7f\b", "  kept  ", "a\tb\tc",
 }
 
-// lines draws n messages: unique ones, repeated ones, odd ones, and once in a
-// while a long one.
-func lines(r *rand.Rand, n int) []string {
+// lines draws n messages: unique ones, repeated ones, odd ones, and up to so
+// many long ones.
+func lines(r *rand.Rand, n, long int) []string {
 	out := make([]string, n)
-	long := 1 + r.IntN(4)
+	long = 1 + r.IntN(long)
 	for i := range out {
 		switch k := r.IntN(20); {
 		case k < 8:

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pubsublab/server/broker"
+	"pubsublab/server/journal"
 )
 
 // patience bounds everything a test waits for. No test passes or fails by how
@@ -22,13 +23,18 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serve runs a broker in this process until the test ends. wrap, where it is
 // not nil, wraps its listener.
 func serve(t *testing.T, wrap func(net.Listener) net.Listener) (addr string) {
+	return serveHistory(t, wrap, 64<<20)
+}
+
+// serveHistory is serve with so many bytes of history.
+func serveHistory(t *testing.T, wrap func(net.Listener) net.Listener, bytes int) (addr string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr = listener.Addr().String()
 	if wrap != nil {
 		listener = wrap(listener)
 	}
-	b := broker.New(broker.Config{})
+	b := broker.New(broker.Config{Journal: journal.NewMemory(bytes)})
 	served := make(chan error, 1)
 	go func() { served <- b.Serve(listener) }()
 	t.Cleanup(func() {

@@ -19,6 +19,7 @@ type Result struct {
 	Conns      int             // connections, through all proxies
 	Resets     int
 	HalfCloses int
+	Gaps       int // messages that subscribers were told they missed
 }
 
 // runner is one run of a Schedule.
@@ -189,7 +190,8 @@ func (r *runner) subscriber(ctx context.Context, i int) {
 	s := &r.Subscribers[i]
 	received := &r.result.History.Subscribers[i]
 	received.Name, received.Filter = s.Name, s.Filter
-	received.FromFirst = s.From == "first" || s.After == 0
+	received.GapsAllowed = r.History > 0
+	received.FromFirst = s.From == "first" && !received.GapsAllowed || s.After == 0
 	received.ToEnd = true
 	registered := sync.OnceFunc(func() {
 		r.subscribed.Done()
@@ -213,6 +215,11 @@ func (r *runner) subscriber(ctx context.Context, i int) {
 	add := func(m history.Message) (more bool) {
 		if m.Gap == 0 && !strings.HasPrefix(m.From, fmt.Sprintf("s%d-", r.Seed)) {
 			return true // another schedule's
+		}
+		if m.Gap > 0 {
+			r.mu.Lock()
+			r.result.Gaps += m.Gap
+			r.mu.Unlock()
 		}
 		received.Received = append(received.Received, m)
 		delete(missing, m.From)

@@ -19,6 +19,7 @@ import (
 // against one broker at once.
 type Schedule struct {
 	Seed        uint64
+	History     int // bytes that the broker keeps; 0: enough for everything
 	Publishers  []Publisher
 	Subscribers []Subscriber
 }
@@ -102,11 +103,17 @@ func New(seed uint64, others int64) *Schedule {
 	topics := []string{"", prefix + ".sea.fog", prefix + ".sea.ice", prefix + ".land"}
 	filters := []string{"", prefix + ".>", prefix + ".sea.*", prefix + ".*.fog", prefix + ".land", prefix + ".nobody"}
 	size := int64(0)
+	most, long := 300, 4
+	if r.IntN(8) == 0 && others == 0 {
+		// So much that who is away for long misses some of it, and is told so.
+		s.History = 1 << 20
+		most, long = 3000, 20
+	}
 	for i := range 1 + r.IntN(3) {
 		p := Publisher{
 			Name:  fmt.Sprintf("%s-p%d", prefix, i+1),
 			Topic: topics[r.IntN(len(topics))],
-			Lines: lines(r, 1+r.IntN(300)),
+			Lines: lines(r, 1+r.IntN(most), long),
 		}
 		bytes := size
 		for _, line := range p.Lines {
@@ -177,7 +184,7 @@ func whole(p proxy.Plan) proxy.Plan {
 // String describes the schedule, without the lines.
 func (s *Schedule) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "schedule %d\n", s.Seed)
+	fmt.Fprintf(&b, "schedule %d, history %d\n", s.Seed, s.History)
 	for i := range s.Publishers {
 		p := &s.Publishers[i]
 		fmt.Fprintf(&b, "%s: kind %d, topic %q, %d lines, window %d, gives up at %d\n", p.Name, p.Kind, p.Topic, len(p.Lines), p.Window, p.GiveUp)

@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -33,20 +34,22 @@ func TestSchedules(t *testing.T) {
 					sum.Conns += result.Conns
 					sum.Resets += result.Resets
 					sum.HalfCloses += result.HalfCloses
+					sum.Gaps += result.Gaps
 					lines += report.Lines
 				})
 			}
 		})
 	}
 	workers.Wait()
-	t.Logf("%d schedules, %d lines: %d connections, %d reset, %d half-closed", last-first+1, lines, sum.Conns, sum.Resets, sum.HalfCloses)
+	t.Logf("%d schedules, %d lines: %d connections, %d reset, %d half-closed, %d messages missed and told so",
+		last-first+1, lines, sum.Conns, sum.Resets, sum.HalfCloses, sum.Gaps)
 }
 
 func run(t *testing.T, seed uint64) (Result, history.Report) {
 	s := New(seed, 0)
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	result, err := s.Run(ctx, serve(t, nil))
+	result, err := s.Run(ctx, serveHistory(t, nil, cmp.Or(s.History, 64<<20)))
 	report := history.Check(result.History)
 	if err != nil || !report.OK() {
 		t.Errorf("again with PUBSUBLAB_SEEDS=%d:\n%v\n%s\n%s", seed, err, report, s)
