@@ -295,9 +295,20 @@ func (c *containerUnit) kill(ctx context.Context) error {
 	return ignoreGone(err) // a conflict: it does not run any more
 }
 
+// pause tries more than once: while a process is just being started in the container, for a health check for instance,
+// engines with the first kind of control groups cannot freeze it and give up.
 func (c *containerUnit) pause(ctx context.Context) error {
-	_, err := c.api.ContainerPause(ctx, c.ctr.GetContainerID(), client.ContainerPauseOptions{})
-	return err
+	for tries := 1; ; tries++ {
+		_, err := c.api.ContainerPause(ctx, c.ctr.GetContainerID(), client.ContainerPauseOptions{})
+		if err == nil || tries == 10 || !strings.Contains(err.Error(), "unable to freeze") {
+			return err
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
 }
 
 func (c *containerUnit) unpause(ctx context.Context) error {
