@@ -24,7 +24,7 @@ func TestSchedules(t *testing.T) {
 	lines := 0
 	var mu sync.Mutex
 	var workers sync.WaitGroup
-	for range 16 { // they mostly wait
+	for range 32 { // they mostly wait
 		workers.Go(func() {
 			for seed := next.Add(1) - 1; seed <= last; seed = next.Add(1) - 1 {
 				t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
