@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"pubsublab/protocol"
@@ -46,6 +47,9 @@ func (c *conn) Write(p []byte) (n int, err error) {
 		n += m
 		if err == nil {
 			continue
+		}
+		if errors.Is(err, syscall.ETIMEDOUT) {
+			return n, errStalled // the system has been waiting for the client in the same way
 		}
 		if c.ctx.Err() != nil {
 			return n, context.Cause(c.ctx)

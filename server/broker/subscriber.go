@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 
 	"pubsublab/protocol"
 	"pubsublab/server/feed"
@@ -41,7 +42,11 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 			s.kick(io.EOF)
 			s.raw.SetWriteDeadline(past)
 		}
-		<-sent
+		// When the system gives the client up, one of the two hears why, and the
+		// other perhaps no more than the end.
+		if err := <-sent; errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
+			heard = errStalled
+		}
 	}
 	s.mu.Lock()
 	s.cursor = nil
