@@ -53,10 +53,13 @@ func (d dice) line(size int) string {
 // script is n random lines of about so many bytes on average, as a file to
 // publish. Some lines are empty, some repeat each other, and one is long. The
 // others begin with their number.
-func (d dice) script(n, size int) []byte {
-	var b strings.Builder
+func (d dice) script(n, size int) []byte { return []byte(strings.Join(d.lines(n, size), "")) }
+
+// lines is a script cut into lines, with their line ends.
+func (d dice) lines(n, size int) []string {
+	lines := make([]string, n)
 	long := d.IntN(n)
-	for i := range n {
+	for i := range lines {
 		var line string
 		switch which := d.IntN(20); {
 		case i == long:
@@ -70,9 +73,9 @@ func (d dice) script(n, size int) []byte {
 		if strings.HasSuffix(line, "\r") {
 			line += "\r" // the first is the line's, the second the line end's
 		}
-		b.WriteString(line + "\n")
+		lines[i] = line + "\n"
 	}
-	return []byte(b.String())
+	return lines
 }
 
 // scripts gives each publisher a random script of n lines, at so many lines

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -35,6 +36,19 @@ func (s *stage) hear(node, text string) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool { return strings.Contains(s.said(node), text) }, patience, 10*time.Millisecond,
 		"%s says %q", node, text)
+}
+
+// cutOff waits until the broker has named a subscriber that it cut off, and
+// requires one of these reasons.
+func (s *stage) cutOff(name string, reasons ...string) {
+	s.t.Helper()
+	named := regexp.MustCompile(`msg="subscriber left" .*name=` + name + ` .*reason=(\w+)`)
+	var found []string
+	require.Eventually(s.t, func() bool {
+		found = named.FindStringSubmatch(s.said("server"))
+		return found != nil
+	}, patience, 10*time.Millisecond, "the broker cuts %s off", name)
+	require.Contains(s.t, reasons, found[1], "why the broker cut %s off", name)
 }
 
 // settle waits until a node's transcript has not grown for a second.

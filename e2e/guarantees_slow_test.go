@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/history"
+	"pubsublab/lab/topology"
+)
+
+// A subscriber that never reads, beside ten that do. The ten receive
+// everything. The one is cut off and named: after the stall timeout, or as soon
+// as publishers would wait for it. It is sent much more than the broker may
+// hold: the broker's memory stays bounded.
+func TestGuaranteeSubscriberThatNeverReads(t *testing.T) {
+	t.Parallel()
+	t.Run("slow block", func(t *testing.T) { neverReads(t, "block", "2s", 1) })
+	// Here publishers wait for nobody. So that the ten are never too slow, on any
+	// machine, the publisher waits for them after each burst.
+	t.Run("slow disconnect", func(t *testing.T) { neverReads(t, "disconnect", "1h", 10) })
+}
+
+func neverReads(t *testing.T, policy, stall string, bursts int) {
+	const (
+		lines = 3000     // of 8,000 bytes on average
+		bound = 80 << 20 // of the broker's memory
+	)
+	d := throw(t)
+	topo := load(t)
+	crowd(topo, 1, 1, 10)
+	server := topo.Spec("server")
+	server.SetFlag("history", "8MiB")
+	server.SetFlag("slow", policy)
+	server.SetFlag("stall-timeout", stall)
+	ten := names(topo, topology.Subscriber)
+	sleeper := topo.Spec("subscriber-1").Clone("sleeper")
+	sleeper.SetFlag("name", "sleeper")
+	topo.Add(sleeper)
+	s := open(t, topo)
+	s.start("server")
+	s.start("sleeper")
+	s.hear("sleeper", "registered as SUBSCRIBER")
+	s.must(s.Node("sleeper").Pause) // for good: a process that does not read
+	s.start(ten...)
+
+	most := s.peak("server")
+	began := time.Now()
+	pub := join(t, s.Addr(), "PUBLISHER ack=yes name=p")
+	sent := history.Publisher{Name: "p", Sure: lines}
+	size, bytes := 0, 0
+	for i := range bursts {
+		burst := d.lines(lines/bursts, 8000)
+		pub.send(strings.Join(burst, ""))
+		for _, line := range burst {
+			sent.Sent = append(sent.Sent, strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"))
+			size += len("[FROM p] : ") + len(line)
+			bytes += len(line)
+		}
+		pub.until("", fmt.Sprintf("ack %d", lines/bursts*(i+1)))
+		for _, node := range ten {
+			require.Eventually(t, func() bool {
+				info, err := os.Stat(s.Node(node).Transcript())
+				return err == nil && info.Size() >= int64(size)
+			}, patience, 10*time.Millisecond, "%s receives burst %d", node, i+1)
+		}
+	}
+	pub.send("terminate\n")
+	pub.end()
+	s.wait(ten...)
+	s.cutOff("sleeper", "stalled")
+	t.Logf("%s were published in %v; the broker's memory was at most %s", humanize.IBytes(uint64(bytes)),
+		time.Since(began).Round(100*time.Millisecond), humanize.IBytes(most()))
+	require.Less(t, most(), uint64(bound), "the broker's memory")
+	s.must(s.Node("sleeper").Kill)
+	h, err := s.History()
+	require.NoError(t, err)
+	h.Publishers = []history.Publisher{sent}
+	s.judge(h)
+}
