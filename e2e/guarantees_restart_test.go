@@ -22,12 +22,7 @@ const lostHistory = "#gap\t0\n"
 // the transcript, in the summary and by the exit code. All else is there.
 func TestGuaranteeBrokerKilled(t *testing.T) {
 	t.Parallel()
-	s, topo := flowing(t)
-	nameless := topo.Spec("publisher-1").Clone("nameless")
-	nameless.UnsetFlag("name")
-	topo.Add(nameless)
-	s.start("nameless")
-	s.hear("nameless", "registered as PUBLISHER")
+	s := flowing(t, "nameless")
 	s.must(s.Node("server").Pause) // so that lines are under way
 	time.Sleep(300 * time.Millisecond)
 	s.must(s.Node("server").Kill)
@@ -49,7 +44,7 @@ func TestGuaranteeBrokerKilled(t *testing.T) {
 // The subscribers cannot know that: they say that they may have lost something.
 func TestGuaranteeBrokerRestarted(t *testing.T) {
 	t.Parallel()
-	s, _ := flowing(t)
+	s := flowing(t)
 	s.must(s.Node("server").Stop)
 	code, err := s.Node("server").Wait(s.ctx)
 	require.NoError(t, err)
@@ -61,19 +56,25 @@ func TestGuaranteeBrokerRestarted(t *testing.T) {
 	}
 }
 
-// flowing is a topology in the middle of its work.
-func flowing(t *testing.T) (*stage, *topology.Topology) {
+// flowing is a topology in the middle of its work, with more publishers that
+// have no names.
+func flowing(t *testing.T, nameless ...string) *stage {
 	d := throw(t)
 	topo := load(t)
 	crowd(topo, 2, 1, 2)
-	d.scripts(topo, 5000, 40, 1000)
+	for _, node := range nameless {
+		p := topo.Spec("publisher-1").Clone(node)
+		p.UnsetFlag("name")
+		topo.Add(p)
+	}
+	d.scripts(topo, 6000, 40, 1000)
 	for _, sub := range topo.WithRole(topology.Subscriber) {
 		sub.SetFlag("format", "tsv")
 	}
 	s := open(t, topo)
 	s.start()
 	s.reach("subscriber-1", d.between(100, 2000))
-	return s, topo
+	return s
 }
 
 // succeed starts another broker in the place of the one that has ended.
