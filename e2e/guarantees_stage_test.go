@@ -22,6 +22,10 @@ func networksOnly(t *testing.T) {
 	if engine.Mode() != topology.Containers {
 		t.Skipf("nodes are processes here, and a process has no network of its own that could be cut: %s", engine.Reason())
 	}
+	// Engine 20.10 can lock itself up for good when a network is cut while other containers come and go.
+	if strings.Contains(engine.Reason(), "Engine 20.") && os.Getenv("PUBSUBLAB_CUT_NETWORKS") == "" {
+		t.Skipf("%s, and this version can lock itself up when networks are cut: PUBSUBLAB_CUT_NETWORKS=1 tries all the same", engine.Reason())
+	}
 }
 
 // said returns what a node has written on standard error.

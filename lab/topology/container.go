@@ -72,6 +72,12 @@ func dialDocker(ctx context.Context) (*docker, string, error) {
 	if err == nil && version.Os != "linux" {
 		err = fmt.Errorf("the engine runs %s containers, not linux ones", version.Os)
 	}
+	if err == nil {
+		// An engine whose network code is stuck still tells its version, and then hangs for good.
+		if _, err = api.NetworkList(ctx, client.NetworkListOptions{}); err != nil {
+			err = fmt.Errorf("it answers, but not about its networks (restart it): %w", err)
+		}
+	}
 	if err != nil {
 		return nil, "", errors.Join(err, d.close())
 	}
