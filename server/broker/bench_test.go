@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -93,4 +95,44 @@ func benchmarkFanOut(b *testing.B, publishers, subscribers, size int) {
 	b.SetBytes(int64(len(line) * max(1, subscribers)))
 	b.ReportMetric(lines*float64(max(1, subscribers))/elapsed.Seconds(), "delivered/s")
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/lines, "mallocs/line")
+}
+
+// BenchmarkIdleSubscriber is what b.N subscribers cost who have nothing to
+// receive: bytes of heap and of stacks for each, after a collection. Run it with
+// -benchtime=5000x. The clients are bare sockets, which take no Go memory.
+func BenchmarkIdleSubscriber(b *testing.B) {
+	broker := New(Config{})
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	go broker.Serve(listener)
+	defer broker.Shutdown(context.Background())
+	server := &syscall.SockaddrInet4{Port: listener.Addr().(*net.TCPAddr).Port, Addr: [4]byte{127, 0, 0, 1}}
+
+	memory := func() (heap, stacks uint64) {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc, m.StackInuse
+	}
+	heap, stacks := memory()
+	buf := make([]byte, 256)
+	for range b.N {
+		socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+		require.NoError(b, err)
+		defer syscall.Close(socket)
+		require.NoError(b, syscall.Connect(socket, server))
+		_, err = syscall.Write(socket, []byte("SUBSCRIBER topic=never\n"))
+		require.NoError(b, err)
+		for welcome := ""; !strings.HasSuffix(welcome, "\n"); {
+			n, err := syscall.Read(socket, buf)
+			require.NoError(b, err)
+			require.Positive(b, n)
+			welcome += string(buf[:n])
+		}
+	}
+	heapThen, stacksThen := memory()
+	b.ReportMetric(float64(heapThen-heap)/float64(b.N), "heap-B/subscriber")
+	b.ReportMetric(float64(stacksThen-stacks)/float64(b.N), "stack-B/subscriber")
+	b.ReportMetric(0, "ns/op")
 }

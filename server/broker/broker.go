@@ -116,8 +116,10 @@ func New(cfg Config) *Broker {
 	b.names[protocol.Publisher] = map[string]*session{}
 	b.names[protocol.Subscriber] = map[string]*session{}
 	if cfg.Echo {
-		if cursor, err := b.feeds.Open(protocol.Filter{}, protocol.TSV, protocol.From{}, nil); err == nil {
-			b.all.Go(func() { b.echo(cursor) })
+		wake := make(chan struct{}, 1) // each has been received when the next is sent
+		cursor, err := b.feeds.Open(protocol.Filter{}, protocol.TSV, protocol.From{}, func() { wake <- struct{}{} }, nil)
+		if err == nil {
+			b.all.Go(func() { b.echo(cursor, wake) })
 		}
 	}
 	return b

@@ -10,12 +10,16 @@ import (
 // echo logs what is published, in its order, to the end of the journal or until
 // Shutdown has run out of time. It is a subscriber like others: what it lags
 // behind is history that cannot be dropped.
-func (b *Broker) echo(cursor *feed.Cursor) {
+func (b *Broker) echo(cursor *feed.Cursor, wake <-chan struct{}) {
 	defer cursor.Close()
 	for {
 		run, err := cursor.Next()
 		if err != nil {
 			return
+		}
+		if len(run) == 0 {
+			<-wake
+			continue
 		}
 		for line := range bytes.Lines(run) {
 			select {

@@ -46,7 +46,9 @@ type session struct {
 	subscribing bool // registered as a subscriber
 
 	mu     sync.Mutex
-	cursor *feed.Cursor // of a subscriber, while it has one
+	cursor *feed.Cursor // of a subscriber, while it has one; written while nobody sends
+
+	sent chan error // of a subscriber: how its last writer ended
 }
 
 func newSession(b *Broker, raw net.Conn) *session {

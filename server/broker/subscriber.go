@@ -11,11 +11,13 @@ import (
 	"pubsublab/server/feed"
 )
 
-// subscribe sends a subscriber its feed while it reads what the subscriber
+// subscribe has a subscriber sent its feed while it reads what the subscriber
 // says, which is little: terminate, or the end. It returns why it ended: nil
 // after terminate.
 func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool) error {
-	cursor, err := s.b.feeds.Open(s.hello.Filter, s.hello.Format, s.hello.From, func() { s.abort(feed.ErrSlow) })
+	s.sent = make(chan error, 1)
+	cursor, err := s.b.feeds.Open(s.hello.Filter, s.hello.Format, s.hello.From,
+		func() { go s.send() }, func() { s.abort(feed.ErrSlow) })
 	if err != nil {
 		return errShutdown
 	}
@@ -26,27 +28,10 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 		cursor.Interrupt(s.cause(nil))
 	}
 	welcome.Next = cursor.Start()
-
-	sent := make(chan error, 1)
-	go func() {
-		err := s.send(cursor, welcome)
-		s.raw.SetReadDeadline(past) // so that the reader wakes
-		sent <- err
-	}()
-	heard := s.listen(rest, unframed)
-	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
-		heard = <-sent // the writer was first
-	} else {
-		heard = s.cause(heard)
-		if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
-			s.kick(io.EOF)
-			s.raw.SetWriteDeadline(past)
-		}
-		// When the system gives the client up, one of the two hears why, and the
-		// other perhaps no more than the end.
-		if err := <-sent; errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
-			heard = errStalled
-		}
+	_, heard := s.conn.Write([]byte(welcome.String() + "\n"))
+	if heard == nil {
+		go s.send()
+		heard = s.converse(rest, unframed)
 	}
 	s.mu.Lock()
 	s.cursor = nil
@@ -55,16 +40,47 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 	return heard
 }
 
-// send writes the welcome and then all that the cursor brings. It returns
-// errShutdown at the end of the journal, when everything is sent.
-func (s *session) send(cursor *feed.Cursor, welcome protocol.Welcome) error {
-	if _, err := s.conn.Write([]byte(welcome.String() + "\n")); err != nil {
-		return err
+// converse listens until the subscriber, the writer or whoever kicks the session
+// ends it, and the writer is done.
+func (s *session) converse(rest []byte, unframed bool) error {
+	heard := s.listen(rest, unframed)
+	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
+		return <-s.sent // the writer was first
 	}
+	heard = s.cause(heard)
+	if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
+		s.kick(io.EOF)
+		s.raw.SetWriteDeadline(past)
+	}
+	// When the system gives the client up, one of the two hears why, and the
+	// other perhaps no more than the end.
+	if err := <-s.sent; errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
+		return errStalled
+	}
+	return heard
+}
+
+// send sends what the cursor brings, until it brings nothing for now, or until
+// the end: errShutdown is that of the journal, when everything is sent. An idle
+// subscriber has no writer, so that it costs the memory of one goroutine only.
+func (s *session) send() {
+	if err := s.sendAll(); err != nil {
+		s.raw.SetReadDeadline(past) // so that the reader wakes
+		s.sent <- err
+	}
+}
+
+// sendAll returns nil when there is nothing for now; another goroutine may then
+// be at it already.
+func (s *session) sendAll() error {
+	cursor := s.cursor
 	for {
 		run, err := cursor.Next()
 		if errors.Is(err, io.EOF) {
 			return errShutdown
+		}
+		if err == nil && len(run) == 0 {
+			return nil
 		}
 		n := 0
 		if err == nil {

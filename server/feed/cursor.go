@@ -13,7 +13,8 @@ import (
 var ErrSlow = errors.New("held publishers up")
 
 // Cursor is one subscriber's place in a feed. Its methods are for one
-// goroutine, its owner, except where they say otherwise.
+// goroutine at a time, its owner, except where they say otherwise. While it is
+// parked it needs no goroutine: being woken, a new one may own it.
 type Cursor struct {
 	// Static after construction.
 	set   *Set
@@ -30,6 +31,7 @@ type Cursor struct {
 	// Guarded by the Set's lock.
 	segment *journal.Segment // written by the owner alone
 	slot    int              // in feed.parked; -1 when not parked
+	wake    func()           // called when it is unparked
 	cut     func()           // nil when it was called
 
 	// Guarded by the Set's lock too: when publishers were first found waiting for
@@ -37,7 +39,6 @@ type Cursor struct {
 	pressed   time.Time
 	pressedAt uint64
 
-	wake    chan struct{} // holds one token
 	passed  atomic.Uint64 // bytes
 	excused atomic.Bool   // has had nothing to send since it was opened or parked
 	stopped atomic.Pointer[error]
@@ -46,10 +47,11 @@ type Cursor struct {
 // Start returns the position of the first message that can come (P12).
 func (c *Cursor) Start() uint64 { return c.start }
 
-// Next waits until there is something to send, and returns all of it that is
-// contiguous in memory, never nothing. The bytes never change. The error is
-// io.EOF at the end of a closed journal, ErrSlow when the cursor was cut off,
-// or what Interrupt was given.
+// Next returns all there is to send that is contiguous in memory. The bytes
+// never change. Where there is nothing, it parks the cursor and returns nothing:
+// from then on the cursor belongs to whoever its wake function lets call Next
+// again. The error is io.EOF at the end of a closed journal, ErrSlow when the
+// cursor was cut off, or what Interrupt was given.
 func (c *Cursor) Next() ([]byte, error) {
 	for {
 		if err := c.stopped.Load(); err != nil {
@@ -70,7 +72,9 @@ func (c *Cursor) Next() ([]byte, error) {
 			}
 			return data[c.off:], nil
 		case !complete:
-			c.park()
+			if c.park() {
+				return nil, nil
+			}
 		case !c.move():
 			return nil, io.EOF
 		}
@@ -103,25 +107,16 @@ func (c *Cursor) move() bool {
 	return true
 }
 
-// park waits until there may be something new.
-func (c *Cursor) park() {
+// park parks the cursor, unless there may be something new.
+func (c *Cursor) park() bool {
 	c.set.mu.Lock()
+	defer c.set.mu.Unlock()
 	if c.stopped.Load() != nil || c.block.grown() {
-		c.set.mu.Unlock()
-		return
+		return false
 	}
 	c.feed.park(c)
 	c.excused.Store(true)
-	c.set.mu.Unlock()
-	<-c.wake
-}
-
-// poke makes a parked cursor look again.
-func (c *Cursor) poke() {
-	select {
-	case c.wake <- struct{}{}:
-	default:
-	}
+	return true
 }
 
 func (c *Cursor) stop(err error) { c.stopped.CompareAndSwap(nil, &err) }
@@ -132,8 +127,9 @@ func (c *Cursor) Interrupt(err error) {
 	c.set.mu.Lock()
 	defer c.set.mu.Unlock()
 	c.stop(err)
-	c.feed.unpark(c)
-	c.poke()
+	if c.feed.unpark(c) {
+		c.wake()
+	}
 }
 
 // Close ends the cursor and returns how many messages it has passed.

@@ -169,7 +169,7 @@ func TestP17TheEnd(t *testing.T) {
 	}
 	require.EqualValues(t, 1, c.Close())
 	require.Zero(t, empty.Close())
-	_, err := b.Open(protocol.Filter{}, protocol.Plain, protocol.From{}, nil)
+	_, err := b.Open(protocol.Filter{}, protocol.Plain, protocol.From{}, nil, nil)
 	require.ErrorIs(t, err, journal.ErrClosed)
 	require.Empty(t, b.feeds)
 }

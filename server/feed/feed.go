@@ -60,16 +60,19 @@ func NewSet(j journal.Journal, cfg Config) *Set {
 	return s
 }
 
-// Open returns a cursor that begins at from. cut is called, at most once and
-// on another goroutine, when the cursor is cut off for being slow; it must make
-// the write end that the cursor's owner is in, and must not block. With nil the cursor is never cut
-// off. The error is journal.ErrClosed.
-func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol.From, cut func()) (*Cursor, error) {
+// Open returns a cursor that begins at from. wake is called, once each time
+// Next has returned nothing, when Next is worth another call; it is called with
+// a lock held, and must do no more than start or wake the goroutine that does
+// so. cut is called, at most once and on another goroutine, when the cursor is
+// cut off for being slow; it must make the write end that the cursor's owner is
+// in, and must not block. With nil the cursor is never cut off. The error is
+// journal.ErrClosed.
+func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol.From, wake, cut func()) (*Cursor, error) {
 	place, err := s.journal.Open(from, filter)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cursor{set: s, start: place.Next, segment: place.Segment, wake: make(chan struct{}, 1), slot: -1, cut: cut}
+	c := &Cursor{set: s, start: place.Next, segment: place.Segment, slot: -1, wake: wake, cut: cut}
 	c.excused.Store(true)
 	if place.Missing > 0 {
 		c.preamble = format.AppendEvent(nil, &protocol.Event{Kind: protocol.Gap, Missing: place.Missing})
@@ -149,9 +152,8 @@ func (s *Set) Pressed(oldest *journal.Segment) {
 		for c := range f.cursors {
 			switch {
 			case c.segment != oldest:
-			case c.slot >= 0:
-				f.unpark(c)
-				c.poke()
+			case f.unpark(c):
+				c.wake()
 			case !s.cfg.CutSlow || c.excused.Load() || c.cut == nil:
 			case c.pressed.IsZero() || c.pressedAt != c.passed.Load():
 				c.pressed, c.pressedAt = now, c.passed.Load()
@@ -174,7 +176,7 @@ func (f *feed) wants(e *journal.Entry) bool {
 func (f *feed) wakeAll() {
 	for _, c := range f.parked {
 		c.slot = -1
-		c.poke()
+		c.wake()
 	}
 	clear(f.parked)
 	f.parked = f.parked[:0]
@@ -185,9 +187,10 @@ func (f *feed) park(c *Cursor) {
 	f.parked = append(f.parked, c)
 }
 
-func (f *feed) unpark(c *Cursor) {
+// unpark tells whether the cursor was parked.
+func (f *feed) unpark(c *Cursor) bool {
 	if c.slot < 0 {
-		return
+		return false
 	}
 	last := len(f.parked) - 1
 	f.parked[c.slot] = f.parked[last]
@@ -195,4 +198,5 @@ func (f *feed) unpark(c *Cursor) {
 	f.parked[last] = nil
 	f.parked = f.parked[:last]
 	c.slot = -1
+	return true
 }

@@ -3,6 +3,7 @@ package feed
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -23,6 +24,8 @@ type bench struct {
 	t   testing.TB
 	j   *journal.Memory
 	log *log
+
+	wakes sync.Map // of a *Cursor: what its wake function sends to
 }
 
 // log is a Watcher that writes down what is appended, and passes it on.
@@ -39,7 +42,7 @@ func (l *log) Appended(e *journal.Entry) {
 func newBench(t testing.TB, history int, cfg Config) *bench {
 	j := journal.NewMemory(history)
 	set := NewSet(j, cfg)
-	b := &bench{set, t, j, &log{Watcher: set}}
+	b := &bench{Set: set, t: t, j: j, log: &log{Watcher: set}}
 	j.Watch(b.log)
 	return b
 }
@@ -79,9 +82,29 @@ func (b *bench) try(e journal.Entry) error {
 
 func (b *bench) open(filter string, format protocol.Format, from protocol.From) *Cursor {
 	b.t.Helper()
-	c, err := b.Open(parseFilter(b.t, filter), format, from, nil)
+	return b.openCut(filter, format, from, nil)
+}
+
+// openCut opens a cursor that is cut off by that function.
+func (b *bench) openCut(filter string, format protocol.Format, from protocol.From, cut func()) *Cursor {
+	b.t.Helper()
+	wake := make(chan struct{}, 1)
+	c, err := b.Open(parseFilter(b.t, filter), format, from, func() { wake <- struct{}{} }, cut)
 	require.NoError(b.t, err)
+	b.wakes.Store(c, wake)
 	return c
+}
+
+// next is Next, but waits until there is something.
+func (b *bench) next(c *Cursor) ([]byte, error) {
+	for {
+		data, err := c.Next()
+		if len(data) > 0 || err != nil {
+			return data, err
+		}
+		wake, _ := b.wakes.Load(c)
+		<-wake.(chan struct{})
+	}
 }
 
 func parseFilter(t testing.TB, filter string) protocol.Filter {
@@ -141,11 +164,11 @@ type taker struct {
 	err  error // what it ended with
 }
 
-func take(c *Cursor) *taker {
+func (b *bench) take(c *Cursor) *taker {
 	k := &taker{c: c}
 	go func() {
 		for {
-			data, err := c.Next()
+			data, err := b.next(c)
 			if err != nil {
 				k.err = err
 				return
@@ -186,7 +209,7 @@ func rest(t testing.TB, c *Cursor) string {
 		}
 		data, err := c.Next()
 		require.NoError(t, err)
-		require.NotEmpty(t, data, "Next never returns nothing")
+		require.NotEmpty(t, data, "there is something")
 		text.Write(data)
 		c.Advance(len(data))
 	}

@@ -17,9 +17,9 @@ import (
 func TestParkingAndWaking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 0, Config{})
-		plain := take(b.open("", protocol.Plain, protocol.From{}))
-		topic := take(b.open("news.*", protocol.Plain, protocol.From{}))
-		events := take(b.open("none", protocol.TSV, protocol.From{}))
+		plain := b.take(b.open("", protocol.Plain, protocol.From{}))
+		topic := b.take(b.open("news.*", protocol.Plain, protocol.From{}))
+		events := b.take(b.open("none", protocol.TSV, protocol.From{}))
 		want := func(p, n string, eventsBegin string) {
 			t.Helper()
 			require.Equal(t, p, plain.taken())
@@ -53,7 +53,7 @@ func TestParkingAndWaking(t *testing.T) {
 func TestSleepersAreLeftAlone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 64<<20, Config{})
-		plain, topic := take(b.open("", protocol.Plain, protocol.From{})), take(b.open("news", protocol.JSON, protocol.From{}))
+		plain, topic := b.take(b.open("", protocol.Plain, protocol.From{})), b.take(b.open("news", protocol.JSON, protocol.From{}))
 		require.True(t, b.parked(plain.c) && b.parked(topic.c))
 		rendered := len(topic.c.block.marks)
 		b.add(lines("ada#old: one"), lines("ada: two"))
@@ -73,7 +73,7 @@ func TestSleepersAreLeftAlone(t *testing.T) {
 func TestInterruptWhileParked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 0, Config{})
-		kicked, other := take(b.open("", protocol.Plain, protocol.From{})), take(b.open("", protocol.Plain, protocol.From{}))
+		kicked, other := b.take(b.open("", protocol.Plain, protocol.From{})), b.take(b.open("", protocol.Plain, protocol.From{}))
 		require.True(t, b.parked(kicked.c))
 		gone := errors.New("gone")
 		kicked.c.Interrupt(gone)
@@ -98,7 +98,7 @@ func TestInterruptsInAnyOrder(t *testing.T) {
 		b := newBench(t, 0, Config{})
 		var takers []*taker
 		for range 9 {
-			takers = append(takers, take(b.open("", protocol.Plain, protocol.From{})))
+			takers = append(takers, b.take(b.open("", protocol.Plain, protocol.From{})))
 			synctest.Wait()
 		}
 		gone := errors.New("gone")
@@ -136,7 +136,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 		var takers []*taker
 		filters := []string{"", "a", "b", "none"}
 		for i := range 16 {
-			takers = append(takers, take(b.open(filters[i%4], formats[i/4], protocol.From{})))
+			takers = append(takers, b.take(b.open(filters[i%4], formats[i/4], protocol.From{})))
 		}
 		for range 100 {
 			begin := uint64(1)

@@ -17,13 +17,11 @@ import (
 	"pubsublab/server/journal"
 )
 
-// openCut opens a cursor that may be cut off, and counts how often it was.
-func (b *bench) openCut(filter string, from protocol.From) (c *Cursor, cuts *atomic.Int32) {
+// openCounted opens a cursor that may be cut off, and counts how often it was.
+func (b *bench) openCounted(filter string, from protocol.From) (c *Cursor, cuts *atomic.Int32) {
 	b.t.Helper()
 	cuts = new(atomic.Int32)
-	c, err := b.Open(parseFilter(b.t, filter), protocol.Plain, from, func() { cuts.Add(1) })
-	require.NoError(b.t, err)
-	return c, cuts
+	return b.openCut(filter, protocol.Plain, from, func() { cuts.Add(1) }), cuts
 }
 
 // press starts an Append that has to wait for room.
@@ -45,8 +43,8 @@ func (b *bench) fill() {
 func TestP16TheSlowOneIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, journal.MinHistory, Config{CutSlow: true})
-		slow, cuts := b.openCut("", protocol.From{})
-		behind, behindCuts := b.openCut("", protocol.From{})
+		slow, cuts := b.openCounted("", protocol.From{})
+		behind, behindCuts := b.openCounted("", protocol.From{})
 		b.fill()
 		data, err := slow.Next()
 		require.NoError(t, err)
@@ -78,7 +76,7 @@ func TestP16NobodyIsCutOffByDefault(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, journal.MinHistory, cfg)
-				slow, cuts := b.openCut("", protocol.From{})
+				slow, cuts := b.openCounted("", protocol.From{})
 				if cfg.CutSlow {
 					slow.cut = nil
 				}
@@ -102,8 +100,8 @@ func TestP16NobodyIsCutOffByDefault(t *testing.T) {
 func TestP16TheParkedMoveOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, journal.MinHistory, Config{CutSlow: true})
-		idle, cuts := b.openCut("none", protocol.From{})
-		k := take(idle)
+		idle, cuts := b.openCounted("none", protocol.From{})
+		k := b.take(idle)
 		require.True(t, b.parked(idle))
 		b.fill()
 		require.True(t, b.parked(idle), "it is woken for nothing that it does not want")
@@ -122,7 +120,7 @@ func TestP16TheParkedMoveOn(t *testing.T) {
 func TestP16ExcusedOnlyWhileThereIsNothingToSend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, journal.MinHistory, Config{CutSlow: true})
-		slow, cuts := b.openCut("", protocol.FromFirst())
+		slow, cuts := b.openCounted("", protocol.FromFirst())
 		b.fill()
 		done := b.press()
 		require.Zero(t, cuts.Load(), "P16: it has not been given anything")
@@ -136,7 +134,7 @@ func TestP16ExcusedOnlyWhileThereIsNothingToSend(t *testing.T) {
 		for range 9 {
 			b.add(eighth())
 		}
-		slow, cuts = b.openCut("", protocol.FromPosition(1))
+		slow, cuts = b.openCounted("", protocol.FromPosition(1))
 		b.fill()
 		done = b.press()
 		data, err := slow.Next()
@@ -156,11 +154,11 @@ func TestP16TheIdleAreNeverCutOff(t *testing.T) {
 	var wg sync.WaitGroup
 	var cuts []*atomic.Int32
 	for i := range 20 {
-		c, cut := b.openCut(fmt.Sprint("rare.", i), protocol.From{})
+		c, cut := b.openCounted(fmt.Sprint("rare.", i), protocol.From{})
 		cuts = append(cuts, cut)
 		wg.Go(func() {
 			for {
-				data, err := c.Next()
+				data, err := b.next(c)
 				if err != nil {
 					assert.EqualValues(t, 1, c.Close())
 					return
