@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"pubsublab/protocol"
@@ -18,7 +19,7 @@ const probeTimeout = 100 * time.Millisecond
 // handshake asks for the role until it has one (P1, P2, P3). It returns what
 // was read behind the role line.
 func (s *session) handshake() (rest []byte, unframed bool, err error) {
-	in := roleReader{s: s, buf: make([]byte, 0, protocol.MaxRoleLine+2)}
+	in := roleReader{s: s, buf: make([]byte, 0, 128)}
 	for mistakes := 0; ; {
 		// With TLS, the first write is a handshake, which reads too.
 		if err := s.readUntil(time.Now().Add(s.b.cfg.RoleTimeout)); err != nil {
@@ -56,7 +57,7 @@ func (s *session) handshake() (rest []byte, unframed bool, err error) {
 // roleReader reads role lines.
 type roleReader struct {
 	s   *session
-	buf []byte // read and not used yet; its capacity bounds a role line
+	buf []byte // read and not used yet
 }
 
 // next returns the next role line, or a bare role word after which the client
@@ -87,6 +88,9 @@ func (r *roleReader) next() (line string, unframed bool, err error) {
 		}
 		if err := r.s.readUntil(until); err != nil {
 			return "", false, err
+		}
+		if len(r.buf) == cap(r.buf) { // few need as much
+			r.buf = slices.Grow(r.buf, protocol.MaxRoleLine+2-len(r.buf))
 		}
 		n, err := r.s.conn.Read(r.buf[len(r.buf):cap(r.buf)])
 		r.buf = r.buf[:len(r.buf)+n]

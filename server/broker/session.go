@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"strings"
 	"sync"
@@ -34,7 +35,8 @@ type session struct {
 	cancel context.CancelCauseFunc
 	left   chan struct{} // closed when the session has done all it will do
 
-	// Owned by the session's goroutine.
+	// Owned by the session's goroutine: of a subscriber, first the one that shakes
+	// hands, then the one that reads.
 	hello      protocol.Hello
 	name       string
 	lines      uint64 // messages published or delivered
@@ -98,19 +100,62 @@ func (s *session) cause(err error) error {
 	return err
 }
 
-// run is the session, from the prompt to the end of the connection.
+// run is the session, from the prompt to the end of the connection. That of a
+// subscriber goes on in other goroutines.
 func (s *session) run() {
+	rest, unframed, err := s.handshake()
+	if err != nil {
+		if s.known {
+			s.b.log.Info("client left without a role", "addr", s.addr, "reason", err)
+		} else {
+			s.b.log.Debug("connection closed without a word", "addr", s.addr, "reason", err)
+		}
+		s.end(err)
+		return
+	}
+	welcome, err := s.enter()
+	switch {
+	case err != nil:
+		s.end(err)
+	case s.hello.Role == protocol.Publisher:
+		s.leave(s.publish(welcome, rest, unframed))
+	default:
+		s.subscribe(welcome, rest, unframed)
+	}
+}
+
+// enter registers the session.
+func (s *session) enter() (protocol.Welcome, error) {
+	publishers, subscribers, err := s.b.register(s)
+	if err != nil {
+		return protocol.Welcome{}, err
+	}
+	role := s.hello.Role
+	s.subscribed = role == protocol.Subscriber
+	s.log().Info(s.who()+" added", "publishers", publishers, "subscribers", subscribers)
+	s.b.tell(s.ctx, &protocol.Event{Kind: protocol.Joined, Role: role, Name: s.name, Topic: s.topic()})
+	return protocol.Welcome{
+		Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers, Journal: s.b.journal.ID(),
+	}, nil
+}
+
+// leave ends a registered session. err says why: nil when the client said
+// terminate.
+func (s *session) leave(err error) {
+	why := reason(err)
+	s.b.tell(context.Background(), &protocol.Event{
+		Kind: protocol.Left, Role: s.hello.Role, Name: s.name, Topic: s.topic(), Lines: s.lines, Reason: why,
+	})
+	publishers, subscribers := s.b.unregister(s)
+	s.log().Info(s.who()+" left", "lines", s.lines, "reason", string(why), "publishers", publishers, "subscribers", subscribers)
+	s.end(err)
+}
+
+// end ends the connection, and the session with it.
+func (s *session) end(err error) {
 	defer s.b.forget(s)
 	defer s.cancel(nil)
 	defer s.raw.Close()
-	rest, unframed, err := s.handshake()
-	if err == nil {
-		err = s.serve(rest, unframed)
-	} else if s.known {
-		s.b.log.Info("client left without a role", "addr", s.addr, "reason", err)
-	} else {
-		s.b.log.Debug("connection closed without a word", "addr", s.addr, "reason", err)
-	}
 	if secure, ok := s.conn.(*tls.Conn); ok && !secure.ConnectionState().HandshakeComplete {
 		refuse(s.raw, protocol.SpeaksTLS) // it may be one that speaks plain text
 	}
@@ -124,43 +169,21 @@ func (s *session) run() {
 	}
 }
 
-// serve registers the session and does its work. It returns why that ended:
-// nil when the client said terminate.
-func (s *session) serve(rest []byte, unframed bool) error {
-	publishers, subscribers, err := s.b.register(s)
-	if err != nil {
-		return err
-	}
-	role, topic := s.hello.Role, s.hello.Topic+s.hello.Filter.String()
-	who := strings.ToLower(role.String())
+// log returns the broker's log, with who this is.
+func (s *session) log() *slog.Logger {
 	log := s.b.log.With("addr", s.addr)
 	if s.hello.Name != "" {
 		log = log.With("name", s.name)
 	}
-	if topic != "" {
+	if topic := s.topic(); topic != "" {
 		log = log.With("topic", topic)
 	}
-	log.Info(who+" added", "publishers", publishers, "subscribers", subscribers)
-	s.b.tell(s.ctx, &protocol.Event{Kind: protocol.Joined, Role: role, Name: s.name, Topic: topic})
-	welcome := protocol.Welcome{
-		Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers, Journal: s.b.journal.ID(),
-	}
-
-	s.subscribed = role == protocol.Subscriber
-	if role == protocol.Publisher {
-		err = s.publish(welcome, rest, unframed)
-	} else {
-		err = s.subscribe(welcome, rest, unframed)
-	}
-
-	why := reason(err)
-	s.b.tell(context.Background(), &protocol.Event{
-		Kind: protocol.Left, Role: role, Name: s.name, Topic: topic, Lines: s.lines, Reason: why,
-	})
-	publishers, subscribers = s.b.unregister(s)
-	log.Info(who+" left", "lines", s.lines, "reason", string(why), "publishers", publishers, "subscribers", subscribers)
-	return err
+	return log
 }
+
+func (s *session) who() string { return strings.ToLower(s.hello.Role.String()) }
+
+func (s *session) topic() string { return s.hello.Topic + s.hello.Filter.String() }
 
 // reason puts the end of a registered session into the protocol's words.
 func reason(err error) protocol.Reason {

@@ -11,15 +11,15 @@ import (
 	"pubsublab/server/feed"
 )
 
-// subscribe has a subscriber sent its feed while it reads what the subscriber
-// says, which is little: terminate, or the end. It returns why it ended: nil
-// after terminate.
-func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool) error {
+// subscribe has a subscriber sent its feed, and has what it says read, which is
+// little: terminate, or the end.
+func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool) {
 	s.sent = make(chan error, 1)
 	cursor, err := s.b.feeds.Open(s.hello.Filter, s.hello.Format, s.hello.From,
-		func() { go s.send() }, func() { s.abort(feed.ErrSlow) })
+		func() { s.b.all.Go(s.send) }, func() { s.abort(feed.ErrSlow) })
 	if err != nil {
-		return errShutdown
+		s.leave(errShutdown)
+		return
 	}
 	s.mu.Lock()
 	s.cursor = cursor
@@ -28,36 +28,50 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 		cursor.Interrupt(s.cause(nil))
 	}
 	welcome.Next = cursor.Start()
-	_, heard := s.conn.Write([]byte(welcome.String() + "\n"))
-	if heard == nil {
-		go s.send()
-		heard = s.converse(rest, unframed)
+	if _, err := s.conn.Write([]byte(welcome.String() + "\n")); err != nil {
+		s.unsubscribe(err)
+		return
 	}
+	const longest = 64 // nothing longer is listened to
+	d := protocol.NewDecoder(longest, rest)
+	if unframed {
+		d.SetUnframed()
+	}
+	// The reader is what remains of an idle subscriber: it begins with a new, small
+	// stack. This one has grown, and stacks hardly shrink.
+	s.b.all.Go(func() { s.attend(d) })
+	s.send()
+}
+
+// attend listens until the subscriber, a writer or whoever kicks the session
+// ends it, and the writer is done.
+func (s *session) attend(d *protocol.Decoder) {
+	heard := s.listen(d)
+	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
+		heard = <-s.sent // the writer was first
+	} else {
+		heard = s.cause(heard)
+		if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
+			s.kick(io.EOF)
+			s.raw.SetWriteDeadline(past)
+		}
+		// When the system gives the client up, one of the two hears why, and the
+		// other perhaps no more than the end.
+		if err := <-s.sent; errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
+			heard = errStalled
+		}
+	}
+	s.unsubscribe(heard)
+}
+
+// unsubscribe ends the session of a subscriber that nobody sends to.
+func (s *session) unsubscribe(err error) {
 	s.mu.Lock()
+	cursor := s.cursor
 	s.cursor = nil
 	s.mu.Unlock()
 	s.lines = cursor.Close()
-	return heard
-}
-
-// converse listens until the subscriber, the writer or whoever kicks the session
-// ends it, and the writer is done.
-func (s *session) converse(rest []byte, unframed bool) error {
-	heard := s.listen(rest, unframed)
-	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
-		return <-s.sent // the writer was first
-	}
-	heard = s.cause(heard)
-	if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
-		s.kick(io.EOF)
-		s.raw.SetWriteDeadline(past)
-	}
-	// When the system gives the client up, one of the two hears why, and the
-	// other perhaps no more than the end.
-	if err := <-s.sent; errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
-		return errStalled
-	}
-	return heard
+	s.leave(err)
 }
 
 // send sends what the cursor brings, until it brings nothing for now, or until
@@ -112,12 +126,7 @@ func (s *session) tellTakeover(run []byte, sent int) {
 }
 
 // listen reads what a subscriber says until it says terminate.
-func (s *session) listen(rest []byte, unframed bool) error {
-	const longest = 64 // nothing longer is listened to
-	d := protocol.NewDecoder(longest, rest)
-	if unframed {
-		d.SetUnframed()
-	}
+func (s *session) listen(d *protocol.Decoder) error {
 	for {
 		for c, ok := d.Next(); ok; c, ok = d.Next() {
 			if c.End {
