@@ -1,0 +1,32 @@
+package load
+
+import (
+	"context"
+	"time"
+)
+
+// settle is how long a broker is left alone before its memory is read.
+const settle = 500 * time.Millisecond
+
+// Idle returns how many bytes of resident memory a broker takes for each of so many subscribers that receive nothing.
+func Idle(ctx context.Context, target Target, subscribers int, resident func() (uint64, error)) (float64, error) {
+	quiet := func() (uint64, error) {
+		select {
+		case <-time.After(settle):
+			return resident()
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+	before, err := quiet()
+	if err != nil {
+		return 0, err
+	}
+	crowd, err := target.gather(ctx, 0, subscribers, noTopic)
+	if err != nil {
+		return 0, err
+	}
+	defer crowd.close()
+	after, err := quiet()
+	return (float64(after) - float64(before)) / float64(subscribers), err
+}

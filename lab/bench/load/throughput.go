@@ -1,0 +1,285 @@
+package load
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"pubsublab/lab/bench/dialect"
+)
+
+const (
+	blockSize   = 64 << 10  // of what publishers write at once
+	kernelBlock = 256 << 10 // of what the kernel is given at once where nobody has to read it first
+	readSize    = 256 << 10 // of what subscribers read at once
+
+	// window is how far publishers may be ahead of the slowest subscriber, in bytes of payloads. Brokers without flow control
+	// would otherwise pile up what they cannot deliver until they cut off who is slow.
+	window = 4 << 20
+
+	// linger is how long subscribers look out for deliveries that should not be.
+	linger = 10 * time.Millisecond
+)
+
+// Job is one run of publishers as fast as they can.
+type Job struct {
+	Publishers, Subscribers int
+	Size                    int  // of a payload, MinSize or more
+	Topics                  bool // publisher i has a topic of its own, and only subscriber i wants it
+	Blocks                  int  // so many does each publisher send
+	// Patience is how long nothing may arrive before what is missing is called lost; 0 means 3 seconds.
+	Patience time.Duration
+}
+
+// Result is what came of a Job. It is good where Problem is empty.
+type Result struct {
+	Expected, Delivered int64
+	Elapsed             time.Duration // from the first byte published to the last delivery
+	CPU                 time.Duration // that the broker took for it
+	Problem             string
+}
+
+// Rate is in deliveries a second.
+func (r Result) Rate() float64 { return float64(r.Delivered) / r.Elapsed.Seconds() }
+
+// throughput is a Job that runs.
+type throughput struct {
+	Job
+	target Target
+	crowd  *crowd
+	lines  int64 // of one block
+	start  time.Time
+	cpu    time.Duration
+	sent   []atomic.Int64 // lines by publisher, counted before they are written
+	got    []atomic.Int64 // deliveries by subscriber
+	ended  []time.Duration
+}
+
+// Throughput runs a job. An error means that there is no result; lost or garbled lines are a Problem of the result.
+func (j Job) Throughput(ctx context.Context, target Target) (Result, error) {
+	topic := noTopic
+	if j.Topics {
+		topic = ownTopic
+	}
+	crowd, err := target.gather(ctx, j.Publishers, j.Subscribers, topic)
+	if err != nil {
+		return Result{}, err
+	}
+	return j.new(target, crowd).run(ctx)
+}
+
+func (j Job) new(target Target, crowd *crowd) *throughput {
+	j.Patience = cmp.Or(j.Patience, 3*time.Second)
+	_, lines := j.block(target, 0)
+	return &throughput{
+		Job: j, target: target, crowd: crowd, lines: int64(lines),
+		sent: make([]atomic.Int64, j.Publishers), got: make([]atomic.Int64, j.Subscribers), ended: make([]time.Duration, j.Subscribers),
+	}
+}
+
+// block makes the whole messages that a publisher sends again and again. The first has a mark.
+func (j Job) block(target Target, publisher int) (block []byte, lines int) {
+	topic, size := "", blockSize
+	if j.Topics {
+		topic = ownTopic(publisher)
+	}
+	if _, ok := target.Dialect.(dialect.Kernel); ok {
+		size = kernelBlock
+	}
+	for {
+		longer := target.Dialect.AppendMessage(block, topic, payload(j.Size, lines == 0))
+		if lines > 0 && len(longer) > size {
+			return block, lines
+		}
+		block, lines = longer, lines+1
+	}
+}
+
+// run publishes, and reads until everything has arrived or too long nothing has. It closes the crowd.
+func (t *throughput) run(ctx context.Context) (Result, error) {
+	defer t.crowd.close()
+	stop, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	context.AfterFunc(stop, t.crowd.close)
+	before, err := t.target.CPU()
+	if err != nil {
+		return Result{}, err
+	}
+	if t.start.IsZero() {
+		t.start = time.Now()
+	}
+	var publishing, receiving sync.WaitGroup
+	for i := range t.got {
+		receiving.Go(func() {
+			if err := t.receive(i); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	for i := range t.crowd.publishers {
+		publishing.Go(func() { t.publish(stop, i) })
+	}
+	go t.watch(stop, cancel)
+	receiving.Wait()
+	problem := context.Cause(stop)
+	after, err := t.target.CPU()
+	t.cpu = after - before
+	cancel(nil)
+	publishing.Wait()
+	if ctx.Err() != nil {
+		return Result{}, context.Cause(ctx)
+	}
+	return t.result(problem), err
+}
+
+func (t *throughput) result(err error) Result {
+	r := Result{Elapsed: time.Since(t.start), CPU: t.cpu}
+	for i := range t.got {
+		r.Delivered += t.got[i].Load()
+		r.Expected += t.sentTo(i)
+	}
+	if err == nil {
+		r.Elapsed = 0
+		for _, ended := range t.ended {
+			r.Elapsed = max(r.Elapsed, ended)
+		}
+	}
+	switch lost := r.Expected - r.Delivered; {
+	case lost > 0:
+		r.Problem = fmt.Sprintf("lost %.3g %%", 100*float64(lost)/float64(r.Expected))
+		if err != nil && !errors.Is(err, errSilence) {
+			r.Problem += ": " + err.Error()
+		}
+	case lost < 0:
+		r.Problem = fmt.Sprintf("%d deliveries too many", -lost)
+	case err != nil:
+		r.Problem = err.Error()
+	}
+	return r
+}
+
+// sentTo is how many lines were published that subscriber i should get.
+func (t *throughput) sentTo(i int) (n int64) {
+	if t.Topics {
+		return t.sent[i].Load()
+	}
+	for p := range t.sent {
+		n += t.sent[p].Load()
+	}
+	return n
+}
+
+func (t *throughput) publish(ctx context.Context, i int) {
+	conn := t.crowd.publishers[i]
+	block, _ := t.block(t.target, i)
+	if kernel, ok := t.target.Dialect.(dialect.Kernel); ok {
+		t.sent[i].Add(t.lines * int64(t.Blocks))
+		kernel.Order(conn, t.Blocks, block)
+		return
+	}
+	go io.Copy(io.Discard, conn) // what it is answered, until the run's end closes it
+	at := bytes.IndexByte(block, '@')
+	for n := range t.Blocks {
+		if !t.room(ctx, i) {
+			return
+		}
+		putMark(block[at:], int64(i)*blockBase+int64(n))
+		t.sent[i].Add(t.lines)
+		if _, err := conn.Write(block); err != nil {
+			return // who is not served sees it: the subscribers
+		}
+	}
+}
+
+// room waits until a publisher is not too far ahead.
+func (t *throughput) room(ctx context.Context, publisher int) bool {
+	most := max(window/int64(t.Size), 2*t.lines*int64(t.Publishers))
+	for t.ahead(publisher) > most {
+		if ctx.Err() != nil {
+			return false
+		}
+		time.Sleep(50 * time.Microsecond)
+	}
+	return true
+}
+
+// ahead is how many lines the slowest subscriber of a publisher has still to get.
+func (t *throughput) ahead(publisher int) (most int64) {
+	if t.Topics {
+		return t.sentTo(publisher) - t.got[publisher].Load()
+	}
+	sent := t.sentTo(0)
+	for i := range t.got {
+		most = max(most, sent-t.got[i].Load())
+	}
+	return most
+}
+
+// receive counts and checks what subscriber i is delivered, until it is all there.
+func (t *throughput) receive(i int) error {
+	conn := t.crowd.subscribers[i]
+	want := t.lines * int64(t.Blocks)
+	if !t.Topics {
+		want *= int64(t.Publishers)
+	}
+	counter := t.target.Dialect.NewCounter()
+	next := make([]int64, t.Publishers) // blocks by publisher
+	check := marks{size: t.Size, each: func(number int64) error {
+		publisher, block := number/blockBase, number%blockBase
+		if publisher >= int64(t.Publishers) || block != next[publisher] {
+			return fmt.Errorf("block %d of publisher %d comes out of turn", block, publisher)
+		}
+		next[publisher]++
+		return nil
+	}}
+	buf := make([]byte, readSize)
+	for got := int64(0); got < want; {
+		n, err := conn.Read(buf)
+		if err != nil {
+			return fmt.Errorf("subscriber %d was cut off: %w", i, err)
+		}
+		if got = t.got[i].Add(int64(counter.Count(buf[:n]))); got >= want {
+			t.ended[i] = time.Since(t.start)
+		}
+		if !t.target.Limit {
+			if err := check.look(buf[:n]); err != nil {
+				return err
+			}
+		}
+	}
+	// Nothing more may come.
+	conn.SetReadDeadline(time.Now().Add(linger))
+	n, _ := conn.Read(buf)
+	t.got[i].Add(int64(counter.Count(buf[:n])))
+	return nil
+}
+
+var errSilence = errors.New("nothing arrives any more")
+
+// watch ends a run in which nothing arrives any more.
+func (t *throughput) watch(ctx context.Context, stop func(error)) {
+	ticker := time.NewTicker(t.Patience)
+	defer ticker.Stop()
+	for last := int64(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		var now int64
+		for i := range t.got {
+			now += t.got[i].Load()
+		}
+		if now == last {
+			stop(errSilence)
+			return
+		}
+		last = now
+	}
+}
