@@ -92,3 +92,12 @@ func (c *crowd) close() {
 func noTopic(int) string { return "" }
 
 func ownTopic(i int) string { return fmt.Sprintf("bench.t%02d", i) }
+
+// Try tells whether a publisher is let in.
+func (t Target) Try(ctx context.Context) error {
+	c, err := t.enter(ctx, func(c *dialect.Conn) error { return t.Dialect.Publisher(c, "try", "") })
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
