@@ -15,7 +15,8 @@ import (
 )
 
 const (
-	blockSize   = 64 << 10  // of what publishers write at once
+	// BlockSize is of what publishers write at once.
+	BlockSize   = 64 << 10
 	kernelBlock = 256 << 10 // of what the kernel is given at once where nobody has to read it first
 	readSize    = 256 << 10 // of what subscribers read at once
 
@@ -85,7 +86,7 @@ func (j Job) new(target Target, crowd *crowd) *throughput {
 
 // block makes the whole messages that a publisher sends again and again. The first has a mark.
 func (j Job) block(target Target, publisher int) (block []byte, lines int) {
-	topic, size := "", blockSize
+	topic, size := "", BlockSize
 	if j.Topics {
 		topic = ownTopic(publisher)
 	}

@@ -80,7 +80,7 @@ func (p *Peer) find(ctx context.Context, dir string, say func(string)) (how stri
 		if p.program, err = build(ctx, dir, "server", "pubsublab/server", say); err != nil {
 			return "", err
 		}
-		p.Version, err = firstLine(p.program, "--version")
+		p.Version = "of this checkout"
 	case "relay", "kernel":
 		p.Version = runtime.Version()
 		p.program, err = build(ctx, dir, "limit", "pubsublab/lab/bench/limit", say)

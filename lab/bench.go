@@ -1,0 +1,157 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"pubsublab/lab/bench"
+	"pubsublab/lab/bench/peer"
+	"pubsublab/lab/bench/report"
+)
+
+// errBench says that our broker was not measured well, which has been printed.
+var errBench = errors.New("not everything could be measured")
+
+// measure is lab bench: it measures the broker beside others.
+type measure struct {
+	Quick    bool     `xor:"length" help:"The workloads that tell most, in short runs: less than two minutes (default)."`
+	Full     bool     `xor:"length" help:"All workloads, in runs of more than a second: about half an hour."`
+	Only     string   `placeholder:"REGEXP" help:"Only workloads with such names; the names are shown when none matches."`
+	Peers    []string `placeholder:"NAME,..." help:"What to measure: lab, nats, redis, mosquitto, relay, kernel (default: all that are found)."`
+	Rounds   int      `placeholder:"N" help:"Samples of each workload with each peer (default: 3, with --full 5)."`
+	Out      string   `default:"bench-report" placeholder:"DIR" help:"Write report.html and results.json there (default: ${default})."`
+	Markdown bool     `help:"Print the tables as Markdown."`
+}
+
+// Validate tells what is wrong with the flags, for kong.
+func (m *measure) Validate() error {
+	for _, key := range m.Peers {
+		if !slices.Contains(peer.Keys, key) {
+			return fmt.Errorf("--peers has %q, expected some of %s", key, strings.Join(peer.Keys, ", "))
+		}
+	}
+	if m.Rounds < 0 {
+		return fmt.Errorf("--rounds is %d, expected 1 or more", m.Rounds)
+	}
+	if _, err := regexp.Compile(m.Only); err != nil {
+		return fmt.Errorf("--only: %w", err)
+	}
+	return nil
+}
+
+func (m *measure) Run(s *signals) error {
+	show := newMeter(os.Stderr)
+	r, err := bench.Run(s.run, m.options(), show.step)
+	show.stop()
+	if err != nil {
+		return err
+	}
+	r.Command = "lab " + strings.Join(os.Args[1:], " ")
+	if m.Markdown {
+		report.Markdown(os.Stdout, r)
+	} else {
+		report.Text(os.Stdout, r)
+	}
+	if err := m.write(r); err != nil {
+		return err
+	}
+	for _, row := range r.Rows {
+		if row.Peer == "lab" && row.Problem != "" {
+			return errBench
+		}
+	}
+	return nil
+}
+
+func (m *measure) options() bench.Options {
+	o := bench.Options{
+		Full: m.Full, Peers: m.Peers, Rounds: 3,
+		Run: 250 * time.Millisecond, Latency: 800 * time.Millisecond, History: 32 << 20,
+	}
+	if m.Full {
+		o.Rounds, o.Run, o.Latency = 5, 1200*time.Millisecond, 5*time.Second
+	}
+	if m.Rounds > 0 {
+		o.Rounds = m.Rounds
+	}
+	if len(o.Peers) == 0 {
+		o.Peers = peer.Keys
+	}
+	if m.Only != "" {
+		o.Only = regexp.MustCompile(m.Only)
+	}
+	return o
+}
+
+// write makes the files.
+func (m *measure) write(r *bench.Report) error {
+	if err := os.MkdirAll(m.Out, 0o755); err != nil {
+		return err
+	}
+	for _, file := range []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{"results.json", func(out io.Writer) error {
+			encoder := json.NewEncoder(out)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(r)
+		}},
+		{"report.html", func(out io.Writer) error { return report.HTML(out, r) }},
+	} {
+		path := filepath.Join(m.Out, file.name)
+		out, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(file.write(out), out.Close()); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		fmt.Fprintln(os.Stderr, "Wrote "+path)
+	}
+	return nil
+}
+
+// meter shows how far the benchmark is: a bar on a terminal, one line for each step elsewhere.
+type meter struct {
+	out *os.File
+	bar *progressbar.ProgressBar // nil where out is no terminal
+}
+
+func newMeter(out *os.File) *meter {
+	m := &meter{out: out}
+	if term.IsTerminal(int(out.Fd())) {
+		m.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(out), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
+			progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true))
+	}
+	return m
+}
+
+func (m *meter) step(s bench.Step) {
+	if m.bar == nil {
+		fmt.Fprintf(m.out, "%d/%d %s\n", s.Done, s.All, s.What)
+		return
+	}
+	if s.All > 0 {
+		m.bar.ChangeMax(s.All)
+	}
+	m.bar.Describe(s.What)
+	m.bar.Set(s.Done)
+}
+
+func (m *meter) stop() {
+	if m.bar != nil {
+		m.bar.Finish()
+	}
+}

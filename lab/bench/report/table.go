@@ -1,0 +1,234 @@
+// Package report shows what was measured: as a table for a terminal, as Markdown, and as one HTML file with plots.
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/jedib0t/go-pretty/v6/table"
+
+	"pubsublab/lab/bench"
+)
+
+// line is one line of the table: one metric of one workload.
+type line struct {
+	Title   string
+	Cells   []cell // one for each peer
+	First   bool   // of its section
+	Section string
+}
+
+// cell is one peer's value.
+type cell struct {
+	Value, Range string // Value is "–" where the peer cannot do the workload
+	Ratio        string // how many times better our broker is
+	Problem      string
+	Ours         bool
+}
+
+// sections are the parts of the table.
+var sections = []struct {
+	title  string
+	metric bench.Metric
+	kinds  []bench.Kind
+	suffix string
+}{
+	{"deliveries/s", bench.Rate, []bench.Kind{bench.Throughput, bench.Replay}, ""},
+	{"broker CPU per delivery", bench.CPU, []bench.Kind{bench.Throughput, bench.Replay}, ""},
+	{"latency", bench.P50, []bench.Kind{bench.Latency}, ", p50"},
+	{"latency", bench.P99, []bench.Kind{bench.Latency}, ", p99"},
+	{"latency", bench.P999, []bench.Kind{bench.Latency}, ", p99.9"},
+	{"resident memory for each of", bench.Resident, []bench.Kind{bench.Memory}, ""},
+}
+
+// lines makes the table's lines out of a report.
+func lines(r *bench.Report) (all []line) {
+	last := ""
+	for _, s := range sections {
+		for _, w := range r.Workloads {
+			if !slices.Contains(s.kinds, w.Kind) {
+				continue
+			}
+			l := line{Title: w.Title + s.suffix, First: s.title != last, Section: s.title}
+			if w.Kind == bench.Memory {
+				l.Title = humanize.Comma(int64(w.Subscribers)) + " " + w.Title
+			}
+			ours := r.Row(w.Name, "lab")
+			for _, p := range r.Peers {
+				l.Cells = append(l.Cells, newCell(r.Row(w.Name, p.Key), ours, s.metric))
+			}
+			all, last = append(all, l), s.title
+		}
+	}
+	return all
+}
+
+func newCell(row, ours *bench.Row, metric bench.Metric) cell {
+	if row == nil {
+		return cell{Value: "–"}
+	}
+	spread, ok := row.Spread(metric)
+	if !ok {
+		return cell{Value: "✘", Problem: row.Problem}
+	}
+	c := cell{Value: format(metric, spread.Median), Range: format(metric, spread.Min) + " – " + format(metric, spread.Max)}
+	if c.Ours = row == ours; c.Ours {
+		return c
+	}
+	if mine, ok := ours.Spread(metric); ok {
+		ratio := spread.Median / mine.Median
+		if metric == bench.Rate {
+			ratio = 1 / ratio
+		}
+		c.Ratio = times(ratio)
+	}
+	return c
+}
+
+// times writes a ratio with two digits that mean something; nothing where it means nothing.
+func times(ratio float64) string {
+	if math.IsNaN(ratio) || math.IsInf(ratio, 0) || ratio <= 0 {
+		return ""
+	}
+	if ratio >= 10 {
+		return fmt.Sprintf("%.0f×", ratio)
+	}
+	return fmt.Sprintf("%.2g×", ratio)
+}
+
+// format writes a value with three digits and its unit.
+func format(metric bench.Metric, x float64) string {
+	switch metric {
+	case bench.Rate:
+		value, prefix := humanize.ComputeSI(x)
+		return three(value) + " " + prefix
+	case bench.CPU:
+		return three(x) + " ns"
+	case bench.Resident:
+		return three(x/1024) + " KB"
+	}
+	if x >= 1000 {
+		return three(x/1000) + " ms"
+	}
+	return three(x) + " µs"
+}
+
+func three(x float64) string {
+	switch {
+	case math.Abs(x) >= 100:
+		return fmt.Sprintf("%.0f", x)
+	case math.Abs(x) >= 10:
+		return fmt.Sprintf("%.1f", x)
+	}
+	return fmt.Sprintf("%.2f", x)
+}
+
+// Text prints the table, the targets, and what went wrong.
+func Text(out io.Writer, r *bench.Report) { write(out, r, false) }
+
+// Markdown prints the same for a document.
+func Markdown(out io.Writer, r *bench.Report) { write(out, r, true) }
+
+func write(out io.Writer, r *bench.Report, markdown bool) {
+	render := func(t table.Writer) {
+		t.SetStyle(table.StyleLight)
+		t.Style().Format.Header = 0
+		if markdown {
+			fmt.Fprintf(out, "%s\n\n", t.RenderMarkdown())
+		} else {
+			fmt.Fprintf(out, "%s\n\n", t.Render())
+		}
+	}
+	render(measured(r, markdown))
+	fmt.Fprintln(out, legend(r)+"\n")
+	if len(r.Verdicts) > 0 {
+		render(judged(r))
+	}
+	for _, problem := range problems(r) {
+		fmt.Fprintln(out, "✘ "+problem)
+	}
+	for _, m := range r.Missing {
+		fmt.Fprintln(out, "Not compared: "+m)
+	}
+	fmt.Fprintf(out, "%s. Measured on %s in %s.\n", versions(r), r.Machine, time.Duration(r.Took*float64(time.Second)).Round(time.Second))
+}
+
+func measured(r *bench.Report, markdown bool) table.Writer {
+	t := table.NewWriter()
+	header := table.Row{""}
+	for _, p := range r.Peers {
+		header = append(header, p.Title)
+	}
+	t.AppendHeader(header)
+	for _, l := range lines(r) {
+		if l.First {
+			title := l.Section
+			if markdown {
+				title = "**" + title + "**"
+			} else {
+				t.AppendSeparator()
+			}
+			t.AppendRow(table.Row{title})
+		}
+		row := table.Row{l.Title}
+		for _, c := range l.Cells {
+			text := c.Value
+			if c.Ratio != "" {
+				text += " (" + c.Ratio + ")"
+			}
+			row = append(row, text)
+		}
+		t.AppendRow(row)
+	}
+	return t
+}
+
+func judged(r *bench.Report) table.Writer {
+	t := table.NewWriter()
+	t.AppendHeader(table.Row{"", "target", "wanted", "measured"})
+	for _, v := range r.Verdicts {
+		t.AppendRow(table.Row{sign(v.Met), v.What, v.Want, v.Got})
+	}
+	return t
+}
+
+func sign(met bool) string {
+	if met {
+		return "✔"
+	}
+	return "✘"
+}
+
+// problems are the rows that have no result.
+func problems(r *bench.Report) (all []string) {
+	for _, row := range r.Rows {
+		if row.Problem != "" {
+			all = append(all, fmt.Sprintf("%s, %s: %s", row.Workload, row.Peer, row.Problem))
+		}
+	}
+	return all
+}
+
+func legend(r *bench.Report) string {
+	text := fmt.Sprintf("Medians of %d.", r.Rounds)
+	if ours := r.Peers[0]; ours.Key == "lab" && len(r.Peers) > 1 {
+		text += " In brackets, how many times better " + ours.Title + " is."
+	}
+	return text
+}
+
+// versions says what was compared.
+func versions(r *bench.Report) string {
+	var all []string
+	for _, p := range r.Peers {
+		if !p.Limit {
+			all = append(all, p.Title+" "+p.Version)
+		}
+	}
+	return strings.Join(all, ", ")
+}
