@@ -1,0 +1,9 @@
+from faithful_server import Server, main
+
+
+class HidesMessages(Server):
+    def show(self, name, message):
+        pass
+
+
+main(HidesMessages())
