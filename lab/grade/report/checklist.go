@@ -1,0 +1,127 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fatih/color"
+
+	"pubsublab/lab/grade"
+)
+
+// columns is how wide texts on a terminal get.
+const columns = 78
+
+// marks says how a check ended in one character.
+var marks = map[grade.Status]string{grade.Passed: "✔", grade.Failed: "✘", grade.Blocked: "○", grade.Absent: "–"}
+
+// paint holds what the colours on a terminal mean.
+type paint struct{ good, bad, partly, faint, strong *color.Color }
+
+func newPaint(colour bool) paint {
+	p := paint{color.New(color.FgGreen), color.New(color.FgRed), color.New(color.FgYellow), color.New(color.Faint), color.New(color.Bold)}
+	for _, c := range []*color.Color{p.good, p.bad, p.partly, p.faint, p.strong} {
+		if colour {
+			c.EnableColor()
+		} else {
+			c.DisableColor()
+		}
+	}
+	return p
+}
+
+// of returns the colour of a check that ended like this.
+func (p paint) of(s grade.Status) *color.Color {
+	switch s {
+	case grade.Passed:
+		return p.good
+	case grade.Failed:
+		return p.bad
+	}
+	return p.faint
+}
+
+// Checklist prints the result for a person at a terminal: every check with its
+// points, why those that failed did, and how to repeat the run. Errors of w are
+// not reported.
+func Checklist(w io.Writer, r *grade.Result, colour bool) {
+	p := newPaint(colour)
+	width := 0
+	for _, s := range r.Stages {
+		for _, c := range s.Checks {
+			width = max(width, utf8.RuneCountInString(clean(c.Title)))
+		}
+	}
+	fmt.Fprintf(w, "%s\n", p.strong.Sprint(clean(r.Submission)))
+	for _, s := range r.Stages {
+		fmt.Fprintf(w, "\n%s  %s\n", p.strong.Sprint(pad(clean(s.Title), width+4)), stageScore(s))
+		for _, c := range s.Checks {
+			line := fmt.Sprintf("%s  %s", pad(clean(c.Title), width), points(c))
+			if c.Status == grade.Blocked || c.Status == grade.Absent {
+				line = p.faint.Sprint(line)
+			}
+			fmt.Fprintf(w, "  %s %s\n", p.of(c.Status).Sprint(marks[c.Status]), line)
+			if c.Status == grade.Absent {
+				continue
+			}
+			paragraph(w, p.of(c.Status), explanation(r, c))
+			if c.Cause != "" {
+				paragraph(w, p.faint, "Likely cause: "+clean(c.Cause))
+			}
+		}
+	}
+	earned, of, bonus := r.Points()
+	fmt.Fprintf(w, "\n%s points", p.share(earned, of).Add(color.Bold).Sprint(score(earned, of)))
+	if bonus > 0 {
+		fmt.Fprintf(w, ", and %s bonus", p.good.Sprint(number(bonus)))
+	}
+	fmt.Fprintf(w, "\n%s\n", p.faint.Sprintf("To repeat this run: the same command with %s", repeat(r)))
+}
+
+// points shows the points of a check.
+func points(c grade.Check) string {
+	switch {
+	case c.Bonus && c.Status == grade.Absent:
+		return "bonus, not found"
+	case c.Bonus:
+		return "+" + number(c.Points) + " bonus"
+	}
+	return score(c.Points, c.Max)
+}
+
+// stageScore shows the points of a stage.
+func stageScore(s grade.Stage) string {
+	earned, of, bonus := only(s).Points()
+	if of == 0 {
+		return "+" + number(bonus)
+	}
+	return score(earned, of)
+}
+
+// paragraph prints a text below a check, in lines that fit. An empty one is not
+// printed.
+func paragraph(w io.Writer, c *color.Color, text string) {
+	var line []string
+	length := 0
+	flush := func() {
+		if len(line) > 0 {
+			fmt.Fprintf(w, "      %s\n", c.Sprint(strings.Join(line, " ")))
+		}
+		line, length = nil, 0
+	}
+	for _, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		if length+1+n > columns-6 {
+			flush()
+		}
+		line, length = append(line, word), length+1+n
+	}
+	flush()
+}
+
+// pad fills s up to n characters.
+func pad(s string, n int) string {
+	return s + strings.Repeat(" ", max(0, n-utf8.RuneCountInString(s)))
+}

@@ -1,0 +1,89 @@
+package report
+
+import (
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/grade"
+)
+
+func TestLanes(t *testing.T) {
+	d := newDiagram([]grade.Step{
+		{Kind: grade.Connects, From: "subscriber 10", To: "server"},
+		{Kind: grade.Connects, From: "subscriber 2", To: "server"},
+		{Kind: grade.Connects, From: "publisher 1", To: "server"},
+	})
+	var names []string
+	for i, l := range d.Lanes {
+		names = append(names, l.Name)
+		if i > 0 {
+			assert.GreaterOrEqual(t, l.X-d.Lanes[i-1].X, nearest)
+		}
+	}
+	assert.Equal(t, []string{"publisher 1", "server", "subscriber 2", "subscriber 10"}, names)
+}
+
+func TestLongWaitIsMarked(t *testing.T) {
+	send := func(at time.Duration) grade.Step {
+		return grade.Step{At: at, Kind: grade.Sends, From: "publisher 1", To: "server", Data: []byte("x")}
+	}
+	d := newDiagram([]grade.Step{send(time.Second), send(time.Second), send(time.Second + longWait - 1), send(5 * time.Second)})
+	require.Len(t, d.Gaps, 1)
+	assert.Equal(t, "+ 3.5 s", d.Gaps[0].Text)
+	assert.Greater(t, d.Gaps[0].Y, d.Rows[2].Y)
+	assert.Less(t, d.Gaps[0].Y, d.Rows[3].Y)
+	assert.Equal(t, []string{"1.000 s", "", "1.500 s", "5.000 s"}, []string{d.Rows[0].Time, d.Rows[1].Time, d.Rows[2].Time, d.Rows[3].Time})
+}
+
+func TestLifelineEnds(t *testing.T) {
+	slice := []grade.Step{
+		{Kind: grade.Connects, From: "publisher 1", To: "server"},
+		{Kind: grade.Exits, From: "server", Data: []byte("exit code 1")},
+		{Kind: grade.Prints, From: "publisher 1", Data: []byte("connection lost")},
+	}
+	d := newDiagram(slice)
+	assert.Equal(t, d.Rows[1].Y, d.Lanes[1].Bottom, "the server ended, and its lifeline goes on")
+	assert.Equal(t, d.Height, d.Lanes[0].Bottom)
+	d = newDiagram(append(slice, grade.Step{Kind: grade.Connects, From: "publisher 1", To: "server"}))
+	assert.Equal(t, d.Height, d.Lanes[1].Bottom, "the server came back, and its lifeline does not")
+}
+
+// Whatever is drawn stays on the paper.
+func TestTextsFit(t *testing.T) {
+	for _, participants := range []int{1, 2, 3, 5, 12} {
+		var slice []grade.Step
+		name := func(i int) string { return "subscriber " + strings.Repeat("1", i+1) }
+		for i := range participants {
+			for _, kind := range []grade.Kind{grade.Sends, grade.Missing, grade.Prints, grade.Exits, grade.Notes} {
+				s := grade.Step{Kind: kind, From: name(i), Data: []byte(strings.Repeat("long ", 100))}
+				if kind == grade.Sends || kind == grade.Missing {
+					s.To = name((i + 1) % participants)
+				}
+				if kind == grade.Notes {
+					s.From = ""
+				}
+				slice = append(slice, s)
+			}
+		}
+		d := newDiagram(slice)
+		for _, row := range d.Rows {
+			width := glyph * utf8.RuneCountInString(row.Text)
+			left := map[string]int{"start": row.TextX, "middle": row.TextX - width/2, "end": row.TextX - width}[row.Anchor]
+			assert.GreaterOrEqual(t, left, gutter, "%d participants, %q", participants, row.Text)
+			assert.LessOrEqual(t, left+width, d.Width, "%d participants, %q", participants, row.Text)
+			assert.Less(t, row.Y, d.Height)
+		}
+	}
+}
+
+func TestShorten(t *testing.T) {
+	assert.Equal(t, "12345", shorten("12345", 5))
+	assert.Equal(t, "12…56", shorten("123456", 5))
+	assert.Equal(t, "äö…üß", shorten("äöxxüß", 5))
+	assert.Equal(t, "…", shorten("123456", 1))
+}
