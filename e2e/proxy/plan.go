@@ -22,10 +22,10 @@ type Way struct {
 	Rate  int           // bytes a second at most; 0: no limit
 	Fault Fault
 	At    int64         // the fault comes as soon as exactly so many bytes were passed on
-	Lag   time.Duration // of Reset: the sender learns of it so much later; 0: both ends at once
+	Lag   time.Duration // of Reset: the sender learns of it so much later; 0: both ends at once. Of Stall: how long it lasts
 }
 
-// Fault is what ends a direction.
+// Fault is what ends a direction, or interrupts it.
 type Fault uint8
 
 const (
@@ -36,10 +36,12 @@ const (
 	// HalfClose tells the receiver that the input has ended, and swallows what
 	// the sender still sends. The other direction goes on.
 	HalfClose
+	// Stall passes nothing on for a while, and then goes on as if nothing had been.
+	Stall
 	numFaults
 )
 
-func (f Fault) String() string { return [...]string{"none", "reset", "half-close"}[f] }
+func (f Fault) String() string { return [...]string{"none", "reset", "half-close", "stall"}[f] }
 
 // Gentle returns a plan drawn from r that loses nothing, for a session of
 // about size bytes.
@@ -63,6 +65,16 @@ func Rough(r *rand.Rand, size int64) Plan {
 		size = min(size, 300)
 	}
 	way.At = r.Int64N(max(size, 1))
+	return p
+}
+
+// Stalled returns a plan drawn from r that lets a session of about size bytes
+// stall once on its way to the client, and loses nothing.
+func Stalled(r *rand.Rand, size int64) Plan {
+	p := Gentle(r, size)
+	p.Down.Fault = Stall
+	p.Down.At = r.Int64N(max(size/4, 1))
+	p.Down.Lag = time.Duration(200+r.IntN(1000)) * time.Millisecond
 	return p
 }
 

@@ -92,6 +92,9 @@ func (p *Proxy) link(client *net.TCPConn, plan Plan) {
 	defer server.Close()
 	ctx, cancel := context.WithCancel(p.closing)
 	defer cancel()
+	for _, end := range []*net.TCPConn{client, server} {
+		end.SetReadBuffer(longest) // not the megabytes behind which a slow network hides
+	}
 	l := &link{p: p, ctx: ctx, cancel: cancel, ends: [2]*net.TCPConn{client, server}}
 	stop := context.AfterFunc(ctx, l.reset)
 	defer stop()

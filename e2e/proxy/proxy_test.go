@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -113,6 +114,34 @@ func TestFaultsAreExact(t *testing.T) {
 	}
 }
 
+// A stall comes at the very byte, lasts, and passes.
+func TestStall(t *testing.T) {
+	want := text(rand.New(rand.NewPCG(1, 0)), 100)
+	stall := func(lag time.Duration) (server *net.TCPConn, p *Proxy) {
+		client, server, p := join(t, Plan{Up: Way{Fault: Stall, At: 40, Lag: lag}})
+		client.Write(want)
+		client.CloseWrite()
+		got := make([]byte, 40)
+		_, err := io.ReadFull(server, got)
+		require.NoError(t, err)
+		require.Equal(t, want[:40], got)
+		return server, p
+	}
+	server, _ := stall(time.Hour)
+	server.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+	_, err := server.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "nothing more has come")
+
+	const lag = 30 * time.Millisecond
+	start := time.Now()
+	server, p := stall(lag)
+	rest, err := io.ReadAll(server)
+	require.NoError(t, err)
+	require.Equal(t, want[40:], rest)
+	require.GreaterOrEqual(t, time.Since(start), lag)
+	require.Equal(t, 1, p.Faults(Stall))
+}
+
 // Where pieces end depends on the seed, and not on how bytes arrive.
 func TestPiecesDependOnOffsetsOnly(t *testing.T) {
 	way := Way{Seed: 7, Split: 100, Whole: 12, Delay: time.Millisecond}
@@ -184,7 +213,7 @@ func TestNoServer(t *testing.T) {
 
 // Close cuts what is under way, whatever it waits for.
 func TestClose(t *testing.T) {
-	for _, plan := range []Plan{{}, {Up: Way{Delay: time.Hour, Seed: 1}}, {Up: Way{Rate: 1}}, {Up: Way{Hold: time.Hour}}, {Up: Way{Fault: HalfClose}}, {Up: Way{Fault: Reset, Lag: time.Hour}}} {
+	for _, plan := range []Plan{{}, {Up: Way{Delay: time.Hour, Seed: 1}}, {Up: Way{Rate: 1}}, {Up: Way{Hold: time.Hour}}, {Up: Way{Fault: HalfClose}}, {Up: Way{Fault: Reset, Lag: time.Hour}}, {Up: Way{Fault: Stall, Lag: time.Hour}}} {
 		client, _, p := join(t, plan)
 		client.Write(make([]byte, 40<<10))
 		p.Close()

@@ -15,9 +15,16 @@ func (l *link) pass(src, dst *net.TCPConn, w Way) {
 	pieces := newPieces(w)
 	buf := make([]byte, 32<<10)
 	for {
-		if w.Fault != None && pieces.passed == w.At {
-			l.fault(src, dst, w)
-			return
+		if pieces.faulty() {
+			l.p.faults[w.Fault].Add(1)
+			if w.Fault != Stall {
+				l.fault(src, dst, w)
+				return
+			}
+			if !l.sleep(w.Lag) {
+				return
+			}
+			pieces.way.Fault = None // it is over
 		}
 		n, err := w.read(src, buf[:min(int64(len(buf)), pieces.room())], pieces.atLeast())
 		if n > 0 {
@@ -55,7 +62,6 @@ func (l *link) broken() {
 }
 
 func (l *link) fault(src, dst *net.TCPConn, w Way) {
-	l.p.faults[w.Fault].Add(1)
 	if w.Fault == Reset && !l.sleep(settle) {
 		return
 	}
@@ -146,6 +152,9 @@ func (p *pieces) room() int64 {
 	}
 	return room
 }
+
+// faulty tells whether the fault comes now.
+func (p *pieces) faulty() bool { return p.way.Fault != None && p.passed == p.way.At }
 
 // atLeast returns how much must be passed on at once.
 func (p *pieces) atLeast() int { return int(max(1, int64(p.way.Whole)-p.passed)) }
