@@ -3,7 +3,7 @@ package schedule
 import (
 	"bufio"
 	"context"
-	"errors"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -15,8 +15,8 @@ import (
 )
 
 // subscribe receives with the Go client until add wants no more.
-func (s *Subscriber) subscribe(ctx context.Context, addr string, registered func(), add func(history.Message) bool) error {
-	cfg := pubsub.Config{Topic: s.Filter}
+func (s *Subscriber) subscribe(ctx context.Context, addr string, secure *tls.Config, registered func(), add func(history.Message) bool) error {
+	cfg := pubsub.Config{Topic: s.Filter, TLS: secure}
 	var err error
 	if cfg.From, err = protocol.ParseFrom(s.From); err != nil {
 		return err
@@ -48,7 +48,8 @@ func (s *Subscriber) subscribe(ctx context.Context, addr string, registered func
 		case e == nil:
 			more = add(history.Message{Pos: item.Pos, From: item.From, Topic: item.Topic, Line: item.Line})
 		case e.Kind == protocol.Gap && e.Missing == 0:
-			return errors.New("the broker has lost its history")
+			gaps = true
+			add(endOfOrder)
 		case e.Kind == protocol.Gap:
 			gaps = true
 			add(history.Message{Gap: int(e.Missing)})
@@ -60,13 +61,23 @@ func (s *Subscriber) subscribe(ctx context.Context, addr string, registered func
 	return nil
 }
 
+// halfCloser is a connection that can end its input.
+type halfCloser interface {
+	net.Conn
+	CloseWrite() error
+}
+
 // dialRaw connects and registers with nothing but a socket.
-func dialRaw(ctx context.Context, addr, hello string) (*net.TCPConn, *bufio.Reader, error) {
-	dialed, err := (&net.Dialer{}).DialContext(ctx, "tcp", addr)
+func dialRaw(ctx context.Context, addr string, secure *tls.Config, hello string) (halfCloser, *bufio.Reader, error) {
+	dial := (&net.Dialer{}).DialContext
+	if secure != nil {
+		dial = (&tls.Dialer{Config: secure}).DialContext
+	}
+	dialed, err := dial(ctx, "tcp", addr)
 	if err != nil {
 		return nil, nil, err
 	}
-	conn := dialed.(*net.TCPConn)
+	conn := dialed.(halfCloser)
 	conn.SetDeadline(until(ctx))
 	reader := bufio.NewReaderSize(conn, 1<<18)
 	if _, err = io.WriteString(conn, hello+"\n"); err == nil {
@@ -84,12 +95,12 @@ func dialRaw(ctx context.Context, addr, hello string) (*net.TCPConn, *bufio.Read
 
 // publishRaw sends everything, with no acknowledgement but that the broker
 // closes at the end.
-func (p *Publisher) publishRaw(ctx context.Context, addr string) error {
+func (p *Publisher) publishRaw(ctx context.Context, addr string, secure *tls.Config) error {
 	hello := "PUBLISHER name=" + p.Name
 	if p.Topic != "" {
 		hello += " topic=" + p.Topic
 	}
-	conn, reader, err := dialRaw(ctx, addr, hello)
+	conn, reader, err := dialRaw(ctx, addr, secure, hello)
 	if err != nil {
 		return err
 	}
@@ -120,7 +131,7 @@ func (p *Publisher) publishRaw(ctx context.Context, addr string) error {
 }
 
 // subscribeRaw receives with nothing but a socket until add wants no more.
-func (s *Subscriber) subscribeRaw(ctx context.Context, addr string, registered func(), add func(history.Message) bool) error {
+func (s *Subscriber) subscribeRaw(ctx context.Context, addr string, secure *tls.Config, registered func(), add func(history.Message) bool) error {
 	hello := "SUBSCRIBER format=" + s.Format + " from=" + s.From
 	if s.Named {
 		hello += " name=" + s.Name
@@ -128,7 +139,7 @@ func (s *Subscriber) subscribeRaw(ctx context.Context, addr string, registered f
 	if s.Filter != "" {
 		hello += " topic=" + s.Filter
 	}
-	conn, reader, err := dialRaw(ctx, addr, hello)
+	conn, reader, err := dialRaw(ctx, addr, secure, hello)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"net"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 	"go.uber.org/goleak"
 
 	"pubsublab/server/broker"
-	"pubsublab/server/journal"
 )
 
 // patience bounds everything a test waits for. No test passes or fails by how
@@ -23,25 +23,28 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // serve runs a broker in this process until the test ends. wrap, where it is
 // not nil, wraps its listener.
 func serve(t *testing.T, wrap func(net.Listener) net.Listener) (addr string) {
-	return serveHistory(t, wrap, 64<<20)
-}
-
-// serveHistory is serve with so many bytes of history.
-func serveHistory(t *testing.T, wrap func(net.Listener) net.Listener, bytes int) (addr string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	addr = listener.Addr().String()
 	if wrap != nil {
 		listener = wrap(listener)
 	}
-	b := broker.New(broker.Config{Journal: journal.NewMemory(bytes)})
+	start(t, broker.Config{}, listener)
+	return addr
+}
+
+// start runs a broker until the test ends, or stop is called.
+func start(t *testing.T, cfg broker.Config, listener net.Listener) (stop func() error) {
+	b := broker.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- b.Serve(listener) }()
-	t.Cleanup(func() {
+	stop = sync.OnceValue(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		assert.NoError(t, b.Shutdown(ctx))
+		err := b.Shutdown(ctx)
 		assert.ErrorIs(t, <-served, broker.ErrClosed)
+		return err
 	})
-	return addr
+	t.Cleanup(func() { assert.NoError(t, stop()) })
+	return stop
 }

@@ -13,38 +13,39 @@ import (
 	"pubsublab/lab/history"
 )
 
-// Result is what became of a Schedule.
-type Result struct {
-	History    history.History // for the checker: nothing may be wrong with it
-	Conns      int             // connections, through all proxies
-	Resets     int
-	HalfCloses int
-	Gaps       int // messages that subscribers were told they missed
-}
-
 // runner is one run of a Schedule.
 type runner struct {
 	*Schedule
-	addr string // of the broker
+	host Host
 
 	waiting    []chan struct{} // of each subscriber: it may start
 	subscribed sync.WaitGroup  // counts those that are not yet registered
 	early      sync.WaitGroup  // counts those of them that start before all
+	present    sync.WaitGroup  // counts publishers that are not yet registered
+	restarted  sync.WaitGroup  // counts restarts that are under way
 
-	mu     sync.Mutex
-	result Result
-	errs   []error
-	ends   []history.Publisher // what is published last, for each subscriber
+	mu      sync.Mutex
+	result  Result
+	errs    []error
+	clients []*pubsub.Publisher // of each publisher; nil for a Raw one
+	ends    []history.Publisher // what is published last, for each subscriber
 }
 
-// Run lets the Schedule happen at the broker at addr. An error is what went
-// wrong besides what the history shows, the end of ctx for instance.
-func (s *Schedule) Run(ctx context.Context, addr string) (Result, error) {
+// Run lets the Schedule happen at a broker that is as it asks for. An error is
+// what went wrong besides what the orders show, the end of ctx for instance.
+func (s *Schedule) Run(ctx context.Context, host Host) (Result, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &runner{Schedule: s, addr: addr, waiting: make([]chan struct{}, len(s.Subscribers))}
-	r.result.History.Publishers = make([]history.Publisher, len(s.Publishers))
-	r.result.History.Subscribers = make([]history.Subscriber, len(s.Subscribers))
+	r := &runner{
+		Schedule: s, host: host,
+		waiting: make([]chan struct{}, len(s.Subscribers)),
+		clients: make([]*pubsub.Publisher, len(s.Publishers)),
+	}
+	r.result.Orders = append(r.result.Orders, s.order())
+	if s.Broker.Restart > 0 {
+		r.result.Orders = append(r.result.Orders, s.order())
+	}
+	r.present.Add(len(s.Publishers))
 	for i := range s.Subscribers {
 		r.ends = append(r.ends, history.Publisher{
 			Name:  fmt.Sprintf("s%d-end%d", s.Seed, i+1),
@@ -69,12 +70,17 @@ func (s *Schedule) Run(ctx context.Context, addr string) (Result, error) {
 		publishers.Go(func() { r.publisher(ctx, i) })
 	}
 	publishers.Wait()
+	r.restarted.Wait()
 	r.subscribed.Wait()
 	for _, end := range r.ends {
-		r.fail(end.Name, publishEnd(ctx, addr, end))
+		r.fail(end.Name, r.publishEnd(ctx, end))
 	}
 	subscribers.Wait()
-	r.result.History.Publishers = append(r.result.History.Publishers, r.ends...)
+	if s.Broker.Restart > 0 {
+		r.divide()
+	}
+	last := &r.result.Orders[len(r.result.Orders)-1]
+	last.Publishers = append(last.Publishers, r.ends...)
 	return r.result, errors.Join(r.errs...)
 }
 
@@ -89,10 +95,10 @@ func (r *runner) fail(who string, err error) {
 
 // network puts a client behind a proxy. stop is to be called at the end.
 func (r *runner) network(who string, n *Network) (addr string, stop func()) {
-	p, err := proxy.New(r.addr, n.Plan)
+	p, err := proxy.New(r.host.Addr, n.Plan)
 	if err != nil {
 		r.fail(who, err)
-		return r.addr, func() {}
+		return r.host.Addr, func() {}
 	}
 	return p.Addr(), func() {
 		p.Close()
@@ -101,29 +107,34 @@ func (r *runner) network(who string, n *Network) (addr string, stop func()) {
 		r.result.Conns += p.Conns()
 		r.result.Resets += p.Faults(proxy.Reset)
 		r.result.HalfCloses += p.Faults(proxy.HalfClose)
+		r.result.Stalls += p.Faults(proxy.Stall)
 	}
 }
 
 // publisher is the way of one publisher.
 func (r *runner) publisher(ctx context.Context, i int) {
 	p := &r.Publishers[i]
-	sent := &r.result.History.Publishers[i]
+	sent := &r.result.Orders[0].Publishers[i]
 	sent.Name, sent.Topic = p.Name, p.Topic
 	addr, stop := r.network(p.Name, &p.Network)
 	defer stop()
 	if i == 0 {
 		defer r.release(len(p.Lines)) // whatever happens, nobody waits for ever
 	}
+	registered := sync.OnceFunc(r.present.Done)
+	defer registered()
 	if p.Kind == Raw {
 		sent.Sent, sent.Sure = p.Lines, len(p.Lines)
-		r.fail(p.Name, p.publishRaw(ctx, addr))
+		r.fail(p.Name, p.publishRaw(ctx, addr, r.host.TLS))
 		return
 	}
-	c, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: p.Name, Topic: p.Topic, Window: p.Window})
+	c, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: p.Name, Topic: p.Topic, Window: p.Window, TLS: r.host.TLS})
 	if err != nil {
 		r.fail(p.Name, err)
 		return
 	}
+	r.clients[i] = c
+	registered()
 	for n, line := range p.Lines {
 		if n > 0 && (n == p.GiveUp || i == 0 && r.awaited(n)) {
 			r.fail(p.Name, c.Flush(ctx))
@@ -161,8 +172,11 @@ func gaveUp(c *pubsub.Publisher, err error, sent []string) error {
 	return nil
 }
 
-// awaited tells whether a subscriber starts after n lines.
+// awaited tells whether a subscriber starts after n lines, or the broker again.
 func (r *runner) awaited(n int) bool {
+	if n == r.Broker.Restart {
+		return true
+	}
 	for i := range r.Subscribers {
 		if r.Subscribers[i].After == n {
 			return true
@@ -171,9 +185,12 @@ func (r *runner) awaited(n int) bool {
 	return false
 }
 
-// release lets those subscribers start that wait for up to n lines. It is for
-// the first publisher.
+// release lets those subscribers start that wait for up to n lines, and the
+// broker again. It is for the first publisher.
 func (r *runner) release(n int) {
+	if n == r.Broker.Restart {
+		r.restarted.Go(r.restart)
+	}
 	for i := range r.Subscribers {
 		if after := r.Subscribers[i].After; after > 0 && after <= n {
 			select {
@@ -188,10 +205,13 @@ func (r *runner) release(n int) {
 // subscriber is the way of one subscriber.
 func (r *runner) subscriber(ctx context.Context, i int) {
 	s := &r.Subscribers[i]
-	received := &r.result.History.Subscribers[i]
+	received := &r.result.Orders[0].Subscribers[i]
 	received.Name, received.Filter = s.Name, s.Filter
-	received.GapsAllowed = r.History > 0
+	received.GapsAllowed = r.Broker.History > 0
 	received.FromFirst = s.From == "first" && !received.GapsAllowed || s.After == 0
+	if received.GapsAllowed && s.Filter != "" {
+		received.FromFirst = false // its gaps count what does not match, too (P12)
+	}
 	received.ToEnd = true
 	registered := sync.OnceFunc(func() {
 		r.subscribed.Done()
@@ -213,6 +233,10 @@ func (r *runner) subscriber(ctx context.Context, i int) {
 		}
 	}
 	add := func(m history.Message) (more bool) {
+		if m == endOfOrder {
+			received = r.next(i)
+			return true
+		}
 		if m.Gap == 0 && !strings.HasPrefix(m.From, fmt.Sprintf("s%d-", r.Seed)) {
 			return true // another schedule's
 		}
@@ -227,16 +251,16 @@ func (r *runner) subscriber(ctx context.Context, i int) {
 	}
 	var err error
 	if s.Kind == Raw {
-		err = s.subscribeRaw(ctx, addr, registered, add)
+		err = s.subscribeRaw(ctx, addr, r.host.TLS, registered, add)
 	} else {
-		err = s.subscribe(ctx, addr, registered, add)
+		err = s.subscribe(ctx, addr, r.host.TLS, registered, add)
 	}
 	r.fail(s.Name, err)
 }
 
 // publishEnd publishes what tells subscribers that nothing more comes.
-func publishEnd(ctx context.Context, addr string, end history.Publisher) error {
-	c, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: end.Name, Topic: end.Topic})
+func (r *runner) publishEnd(ctx context.Context, end history.Publisher) error {
+	c, err := pubsub.DialPublisher(ctx, r.host.Addr, pubsub.Config{Name: end.Name, Topic: end.Topic, TLS: r.host.TLS})
 	if err != nil {
 		return err
 	}

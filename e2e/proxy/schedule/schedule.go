@@ -19,9 +19,17 @@ import (
 // against one broker at once.
 type Schedule struct {
 	Seed        uint64
-	History     int // bytes that the broker keeps; 0: enough for everything
+	Broker      Broker
 	Publishers  []Publisher
 	Subscribers []Subscriber
+}
+
+// Broker is what a Schedule asks of its broker. Zero: nothing, any will do.
+type Broker struct {
+	History int  // bytes that it keeps; 0: enough for everything
+	CutSlow bool // it disconnects subscribers that hold publishers up
+	TLS     bool // it speaks TLS
+	Restart int  // it is stopped, and another one takes its place, once so many lines of the first publisher are acknowledged; 0: never
 }
 
 // Seeds returns which seeds to run: those that PUBSUBLAB_SEEDS asks for, A or
@@ -104,10 +112,14 @@ func New(seed uint64, others int64) *Schedule {
 	filters := []string{"", prefix + ".>", prefix + ".sea.*", prefix + ".*.fog", prefix + ".land", prefix + ".nobody"}
 	size := int64(0)
 	most, long := 300, 4
-	if r.IntN(8) == 0 && others == 0 {
-		// So much that who is away for long misses some of it, and is told so.
-		s.History = 1 << 20
+	if others == 0 {
+		s.Broker = drawBroker(r)
+	}
+	if s.Broker.History > 0 {
 		most, long = 3000, 20
+	}
+	if s.Broker.CutSlow {
+		long = 40
 	}
 	for i := range 1 + r.IntN(3) {
 		p := Publisher{
@@ -144,7 +156,7 @@ func New(seed uint64, others int64) *Schedule {
 		if r.IntN(3) == 0 {
 			sub.From = []string{"new", fmt.Sprint(-1 - r.IntN(50))}[r.IntN(2)]
 		}
-		if i > 0 && r.IntN(5) == 0 {
+		if i > 0 && r.IntN(5) == 0 && !s.Broker.CutSlow {
 			sub.Kind = Raw
 			sub.Format = []string{"plain", "stamped", "tsv", "json"}[r.IntN(4)]
 		}
@@ -157,9 +169,70 @@ func New(seed uint64, others int64) *Schedule {
 			received += 60 * int64(len(p.Lines))
 		}
 		sub.Network = network(r, received, sub.Kind)
+		if s.Broker.CutSlow && r.IntN(2) == 0 {
+			sub.Plans = append([]proxy.Plan{whole(proxy.Stalled(r, received))}, sub.Plans...)
+		}
 		s.Subscribers = append(s.Subscribers, sub)
 	}
+	if s.Broker.Restart > 0 {
+		s.restart(r)
+	}
+	if s.Broker.TLS {
+		s.spareHandshakes()
+	}
 	return s
+}
+
+// spareHandshakes lets no TLS handshake be half-closed by the client: the
+// broker then says that it speaks TLS, and the client gives up.
+func (s *Schedule) spareHandshakes() {
+	const handshake = 4096
+	spare := func(n *Network) {
+		for i := range n.Plans {
+			if up := &n.Plans[i].Up; up.Fault == proxy.HalfClose {
+				up.At += handshake
+			}
+		}
+	}
+	for i := range s.Publishers {
+		spare(&s.Publishers[i].Network)
+	}
+	for i := range s.Subscribers {
+		spare(&s.Subscribers[i].Network)
+	}
+}
+
+// drawBroker draws what the schedule asks of its broker.
+func drawBroker(r *rand.Rand) (b Broker) {
+	b.TLS = r.IntN(4) == 0
+	switch r.IntN(12) {
+	case 0, 1:
+		// So little that who is away for long misses some of it, and is told so.
+		b.History = 1 << 20
+	case 2, 3:
+		b.History, b.CutSlow = 1<<20, true
+	case 4, 5:
+		b.Restart = 1
+	}
+	return b
+}
+
+// restart draws when the broker is restarted. Only those take part who come back
+// after that, and who are there from the beginning: others are refused by a
+// broker that is shutting down, as they should be. Nothing breaks the
+// connection of the first subscriber, which witnesses both orders.
+func (s *Schedule) restart(r *rand.Rand) {
+	s.Broker.Restart = r.IntN(len(s.Publishers[0].Lines))
+	for i := range s.Publishers {
+		p := &s.Publishers[i]
+		p.Kind, p.GiveUp = Client, 0
+	}
+	for i := range s.Subscribers {
+		sub := &s.Subscribers[i]
+		sub.Kind, sub.After = Client, 0
+	}
+	witness := &s.Subscribers[0]
+	witness.Filter, witness.From, witness.Plans = "", "first", nil
 }
 
 // network draws what happens to the connections of a client that transfers
@@ -184,7 +257,7 @@ func whole(p proxy.Plan) proxy.Plan {
 // String describes the schedule, without the lines.
 func (s *Schedule) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "schedule %d, history %d\n", s.Seed, s.History)
+	fmt.Fprintf(&b, "schedule %d at %+v\n", s.Seed, s.Broker)
 	for i := range s.Publishers {
 		p := &s.Publishers[i]
 		fmt.Fprintf(&b, "%s: kind %d, topic %q, %d lines, window %d, gives up at %d\n", p.Name, p.Kind, p.Topic, len(p.Lines), p.Window, p.GiveUp)
