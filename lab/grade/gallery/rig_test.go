@@ -121,12 +121,11 @@ func (p *peer) say(message string) {
 	p.send(message)
 }
 
-// send returns whether all was taken before long. What a server that is gone
-// did not take shows in what it says, too.
-func (p *peer) send(text string) bool {
+// send gives up when not all is taken before long: what a server did not take
+// shows in what comes of it.
+func (p *peer) send(text string) {
 	p.SetWriteDeadline(time.Now().Add(p.rig.patience))
-	_, err := io.WriteString(p, text)
-	return err == nil
+	io.WriteString(p, text)
 }
 
 // leave closes the connection and waits until the server has heard of it.

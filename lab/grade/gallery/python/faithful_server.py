@@ -47,7 +47,7 @@ class Server:
         if role not in ("PUBLISHER", "SUBSCRIBER"):
             conn.sendall(b"error: the role must be PUBLISHER or SUBSCRIBER\n")
             return
-        print(f"{name} registerd as {role}")
+        self.show_role(name, role)
         with self.lock:
             conn.sendall(f"registerd as {role}\n".encode())
             if role == "SUBSCRIBER":
@@ -75,6 +75,9 @@ class Server:
         for message in said:
             if message.strip() == "terminate":
                 return
+
+    def show_role(self, name, role):
+        print(f"{name} registerd as {role}")
 
     def show(self, name, message):
         print(f"{name} : {message}")

@@ -1,0 +1,9 @@
+from faithful_server import Server, main
+
+
+class HidesRoles(Server):
+    def show_role(self, name, role):
+        pass
+
+
+main(HidesRoles())
