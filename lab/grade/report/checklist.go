@@ -18,11 +18,14 @@ const columns = 78
 var marks = map[grade.Status]string{grade.Passed: "✔", grade.Failed: "✘", grade.Blocked: "○", grade.Absent: "–"}
 
 // paint holds what the colours on a terminal mean.
-type paint struct{ good, bad, partly, faint, strong *color.Color }
+type paint struct{ good, bad, partly, faint, strong, plain *color.Color }
 
 func newPaint(colour bool) paint {
-	p := paint{color.New(color.FgGreen), color.New(color.FgRed), color.New(color.FgYellow), color.New(color.Faint), color.New(color.Bold)}
-	for _, c := range []*color.Color{p.good, p.bad, p.partly, p.faint, p.strong} {
+	p := paint{
+		good: color.New(color.FgGreen), bad: color.New(color.FgRed), partly: color.New(color.FgYellow),
+		faint: color.New(color.Faint), strong: color.New(color.Bold), plain: color.New(color.Reset),
+	}
+	for _, c := range []*color.Color{p.good, p.bad, p.partly, p.faint, p.strong, p.plain} {
 		if colour {
 			c.EnableColor()
 		} else {
@@ -66,7 +69,11 @@ func Checklist(w io.Writer, r *grade.Result, colour bool) {
 			if c.Status == grade.Absent {
 				continue
 			}
-			paragraph(w, p.of(c.Status), explanation(r, c))
+			why := p.plain
+			if c.Status == grade.Blocked {
+				why = p.faint
+			}
+			paragraph(w, why, explanation(r, c))
 			if c.Cause != "" {
 				paragraph(w, p.faint, "Likely cause: "+clean(c.Cause))
 			}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,8 +14,9 @@ import (
 
 // Measures of a diagram, in pixels.
 const (
-	gutter     = 72  // for the times, at the left
-	margin     = 76  // from the outer lifelines to the edges, half of a participant's name
+	gutter     = 62  // for the times, at the left
+	first      = 86  // where the first lifeline is
+	margin     = 76  // from the last one to the edge
 	paperWidth = 860 // what the lifelines are spread over, as far as it goes
 	nearest    = 160 // least distance of two lifelines
 	farthest   = 310 // greatest distance of two lifelines
@@ -54,9 +56,9 @@ type drawn struct {
 	TextX    int
 	Anchor   string // "start", "middle" or "end", of the text
 	Arrow    bool
-	Mark     bool
-	X1, X2   int // from where to where; the same for a mark
-	HeadX    int // where the arrow's head begins
+	Mark     bool // on a lifeline
+	X1, X2   int  // from where to where; the same for a mark
+	HeadX    int  // where the arrow's head begins
 }
 
 // gap is a wait between two steps.
@@ -70,11 +72,11 @@ func newDiagram(slice []grade.Step) *diagram {
 	step := 0
 	d.Width = paperWidth
 	if n := len(d.Lanes); n > 1 {
-		step = min(max((paperWidth-gutter-2*margin)/(n-1), nearest), farthest)
-		d.Width = gutter + 2*margin + step*(n-1)
+		step = min(max((paperWidth-first-margin)/(n-1), nearest), farthest)
+		d.Width = first + margin + step*(n-1)
 	}
 	for i, l := range d.Lanes {
-		l.X, l.Top = gutter+margin+i*step, headHeight
+		l.X, l.Top = first+i*step, headHeight
 		l.Short = shorten(l.Name, (nameWidth-12)/glyph)
 	}
 	y := headHeight
@@ -142,7 +144,7 @@ func (d *diagram) draw(s grade.Step, y int) drawn {
 		row.TextX, row.Anchor = (row.X1+row.X2)/2, "middle"
 		room = max(row.X1-row.X2, row.X2-row.X1) - 24
 	case from >= 0:
-		row.Mark = true
+		row.Mark = s.Kind != grade.Notes
 		row.X1, row.X2 = d.Lanes[from].X, d.Lanes[from].X
 		row.TextX, row.Anchor = row.X1+12, "start"
 		room = d.Width - row.X1 - 24
@@ -164,18 +166,23 @@ func caption(s grade.Step, n int) string {
 		grade.Missing: "missing:", grade.Wrong: "wrong:", grade.Prints: "prints", grade.Exits: "ends:",
 	}[s.Kind]
 	data := payload(s)
+	if lines := slices.Collect(strings.Lines(string(s.Data))); s.Kind == grade.Prints && len(lines) > 1 {
+		verb, data = "prints …", strconv.Quote(lines[len(lines)-1]) // the last line of a stack trace says what went wrong
+	}
 	if verb == "" || data == "" {
 		return shorten(verb+data, n)
 	}
 	return verb + " " + shorten(data, max(n-utf8.RuneCountInString(verb)-1, 3))
 }
 
-// endLanes lets the lifeline of who ended and did not come back end there.
+// endLanes lets the lifeline of who ended and did not come back end there. That
+// its connections are closed then is not its doing.
 func (d *diagram) endLanes(slice []grade.Step) {
 	for _, l := range d.Lanes {
 		l.Bottom = d.Height
 		for i, s := range slice {
-			if clean(s.From) != l.Name && clean(s.To) != l.Name {
+			concerned := clean(s.From) == l.Name || clean(s.To) == l.Name
+			if !concerned || s.Kind == grade.Closes || s.Kind == grade.Resets || s.Kind == grade.Notes {
 				continue
 			}
 			l.Bottom = d.Height

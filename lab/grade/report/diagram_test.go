@@ -44,6 +44,7 @@ func TestLifelineEnds(t *testing.T) {
 	slice := []grade.Step{
 		{Kind: grade.Connects, From: "publisher 1", To: "server"},
 		{Kind: grade.Exits, From: "server", Data: []byte("exit code 1")},
+		{Kind: grade.Closes, From: "server", To: "publisher 1"},
 		{Kind: grade.Prints, From: "publisher 1", Data: []byte("connection lost")},
 	}
 	d := newDiagram(slice)
@@ -86,4 +87,10 @@ func TestShorten(t *testing.T) {
 	assert.Equal(t, "12…56", shorten("123456", 5))
 	assert.Equal(t, "äö…üß", shorten("äöxxüß", 5))
 	assert.Equal(t, "…", shorten("123456", 1))
+}
+
+func TestLastLineOfOutputIsShown(t *testing.T) {
+	d := newDiagram([]grade.Step{{Kind: grade.Prints, From: "server", Data: []byte("Traceback\n  line 1\nKeyError: 'x'\n")}})
+	assert.Equal(t, `prints … "KeyError: 'x'\n"`, d.Rows[0].Text)
+	assert.Equal(t, "server prints\n    \"Traceback\\n\"\n    \"  line 1\\n\"\n    \"KeyError: 'x'\\n\"", d.Rows[0].Sentence)
 }

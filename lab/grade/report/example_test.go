@@ -45,6 +45,7 @@ func example() *grade.Result {
 						step(430, grade.Prints, "server", "", "Traceback (most recent call last):\n  File \"server.py\", line 41, in handle\n    data = conn.recv(1024)\nConnectionResetError: [Errno 104] Connection reset by peer\n"),
 						step(431, grade.Exits, "server", "", "exit code 1"),
 						step(431, grade.Closes, "server", "subscriber 1", ""),
+						step(2_431, grade.Notes, "subscriber 1", "", "was not told anything"),
 					}},
 				{ID: "restarts", Title: "can be started again on its port at once", Status: grade.Blocked, Max: 1, BlockedBy: "survives-reset"},
 			}},

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,8 +30,8 @@ func clean(s string) string {
 	return b.String()
 }
 
-// payload shows the data of a step: quoted where it went over a connection or
-// to an output, as it is where it is a remark.
+// payload shows the data of a step on one line: quoted where it went over a
+// connection or to an output, as it is where it is a remark.
 func payload(s grade.Step) string {
 	switch {
 	case s.Kind == grade.Exits || s.Kind == grade.Notes:
@@ -41,35 +42,44 @@ func payload(s grade.Step) string {
 	return strconv.Quote(string(s.Data))
 }
 
-// sentence tells a step in one line.
+// sentence tells a step. Data of several lines follows below, a line each.
 func sentence(s grade.Step) string {
-	from, to, data := clean(s.From), clean(s.To), payload(s)
+	from, to, data := clean(s.From), clean(s.To), " "+payload(s)
+	if lines := slices.Collect(strings.Lines(string(s.Data))); len(lines) > 1 && s.Kind != grade.Exits && s.Kind != grade.Notes {
+		data = ""
+		for _, line := range lines {
+			data += "\n    " + strconv.Quote(line)
+		}
+	}
 	switch s.Kind {
 	case grade.Connects:
 		return fmt.Sprintf("%s connects to %s", from, to)
 	case grade.Sends:
-		return fmt.Sprintf("%s → %s: %s", from, to, data)
+		return fmt.Sprintf("%s → %s:%s", from, to, data)
 	case grade.Missing:
-		return fmt.Sprintf("MISSING %s → %s: %s", from, to, data)
+		return fmt.Sprintf("MISSING %s → %s:%s", from, to, data)
 	case grade.Wrong:
-		return fmt.Sprintf("WRONG %s → %s: %s", from, to, data)
+		return fmt.Sprintf("WRONG %s → %s:%s", from, to, data)
 	case grade.Closes:
 		return fmt.Sprintf("%s closes its connection to %s", from, to)
 	case grade.Resets:
 		return fmt.Sprintf("%s resets its connection to %s", from, to)
 	case grade.Prints:
-		return fmt.Sprintf("%s prints %s", from, data)
+		return fmt.Sprintf("%s prints%s", from, data)
 	case grade.Exits:
-		return fmt.Sprintf("%s ends: %s", from, data)
+		return fmt.Sprintf("%s ends:%s", from, data)
 	}
-	return data
+	if from != "" {
+		return from + ":" + data
+	}
+	return strings.TrimSpace(data)
 }
 
-// conversation tells the steps of a slice, a line each.
+// conversation tells the steps of a slice.
 func conversation(slice []grade.Step) string {
 	var b strings.Builder
 	for _, s := range slice {
-		fmt.Fprintf(&b, "%9s  %s\n", at(s.At), sentence(s))
+		fmt.Fprintf(&b, "%9s  %s\n", at(s.At), strings.ReplaceAll(sentence(s), "\n", "\n           "))
 	}
 	return b.String()
 }
