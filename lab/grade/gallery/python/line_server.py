@@ -1,4 +1,4 @@
-"""The assignment's server for clients that end the role and each message with a newline. It is the base of faulty servers for lines."""
+"""The assignment's server for clients that send lines. It is no entry itself, but the base of some."""
 
 from faithful_server import Server
 
