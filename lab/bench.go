@@ -123,31 +123,33 @@ func (m *measure) write(r *bench.Report) error {
 	return nil
 }
 
-// meter shows how far the benchmark is: a bar on a terminal, one line for each step elsewhere.
+// meter shows how far the benchmark is: a bar on a terminal, one line for each workload elsewhere.
 type meter struct {
-	out *os.File
-	bar *progressbar.ProgressBar // nil where out is no terminal
+	out      *os.File
+	bar      *progressbar.ProgressBar // nil where out is no terminal
+	workload string
 }
 
 func newMeter(out *os.File) *meter {
 	m := &meter{out: out}
 	if term.IsTerminal(int(out.Fd())) {
-		m.bar = progressbar.NewOptions(-1, progressbar.OptionSetWriter(out), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionSetElapsedTime(true))
+		m.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(out), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
 	}
 	return m
 }
 
 func (m *meter) step(s bench.Step) {
-	if m.bar == nil {
-		fmt.Fprintf(m.out, "%d/%d %s\n", s.Done, s.All, s.What)
-		return
+	switch {
+	case m.bar != nil:
+		m.bar.ChangeMax(max(1, s.All))
+		m.bar.Describe(strings.TrimPrefix(s.Workload+": "+s.What, ": "))
+		m.bar.Set(s.Done)
+	case s.Workload == "":
+		fmt.Fprintln(m.out, s.What)
+	case s.Workload != m.workload:
+		m.workload = s.Workload
+		fmt.Fprintf(m.out, "%d%% %s\n", 100*s.Done/s.All, s.Workload)
 	}
-	if s.All > 0 {
-		m.bar.ChangeMax(s.All)
-	}
-	m.bar.Describe(s.What)
-	m.bar.Set(s.Done)
 }
 
 func (m *meter) stop() {

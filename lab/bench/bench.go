@@ -4,11 +4,14 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/dustin/go-humanize"
 
 	"pubsublab/lab/bench/load"
 	"pubsublab/lab/bench/peer"
@@ -30,6 +33,7 @@ type Options struct {
 // Step is what is being done.
 type Step struct {
 	Done, All int
+	Workload  string // its title; empty before the first
 	What      string
 }
 
@@ -64,7 +68,7 @@ func Run(ctx context.Context, o Options, say func(Step)) (*Report, error) {
 	}
 	for _, w := range list {
 		if w.Kind == Memory && o.Idle > 0 {
-			w.Subscribers = o.Idle
+			w.Subscribers, w.Title = o.Idle, humanize.Comma(int64(o.Idle))+" idle subscribers"
 		}
 		if able := w.of(found); len(able) > 0 {
 			b.report.Workloads = append(b.report.Workloads, w)
@@ -104,7 +108,7 @@ type bench struct {
 
 // step says what comes next.
 func (b *bench) step(w Workload, p *peer.Peer, what string) {
-	b.steps.What = fmt.Sprintf("%s, %s, %s", w.Title, p.Title, what)
+	b.steps.Workload, b.steps.What = w.Title, p.Title+", "+what
 	b.say(b.steps)
 	b.steps.Done++
 }
@@ -131,6 +135,9 @@ func (b *bench) measure(ctx context.Context, w Workload, able []*peer.Peer) erro
 		c := &contestant{peer: p, row: Row{Workload: w.Name, Peer: p.Key}}
 		all = append(all, c)
 		b.step(w, p, "getting ready")
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if w.Kind == Memory {
 			continue
 		}
@@ -141,16 +148,19 @@ func (b *bench) measure(ctx context.Context, w Workload, able []*peer.Peer) erro
 	for round := range b.Rounds {
 		for _, c := range all {
 			b.step(w, c.peer, fmt.Sprintf("round %d of %d", round+1, b.Rounds))
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
 			if c.row.Problem != "" {
 				continue
 			}
 			if err := b.round(ctx, w, c); err != nil {
 				c.row.Problem = err.Error()
 			}
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
 		}
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	for _, c := range all {
 		b.report.Rows = append(b.report.Rows, c.row)
@@ -218,7 +228,7 @@ func (b *bench) round(ctx context.Context, w Workload, c *contestant) error {
 		return err
 	}
 	if r.Problem != "" {
-		return fmt.Errorf("%s", r.Problem)
+		return errors.New(r.Problem)
 	}
 	c.row.add(Rate, r.Rate())
 	c.row.add(CPU, float64(r.CPU.Nanoseconds())/float64(r.Delivered))

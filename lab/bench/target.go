@@ -54,7 +54,7 @@ func judge(r *Report) (verdicts []Verdict) {
 		}
 		text := bytesText
 		if t.peer != "" {
-			v.What += " / " + r.peerTitle(t.peer)
+			v.What += ", against " + r.peerTitle(t.peer)
 			text = nil
 		}
 		show := func(x float64) string {

@@ -78,7 +78,7 @@ func workloads(full bool) (all []Workload) {
 			Kind: Latency, Publishers: 2, Subscribers: 2, Size: 64, Rate: rate,
 		})
 	}
-	return append(all, Workload{Name: "memory", Title: "idle subscribers", Kind: Memory, Subscribers: 2000})
+	return append(all, Workload{Name: "memory", Title: "2,000 idle subscribers", Kind: Memory, Subscribers: 2000})
 }
 
 // chosen returns the workloads whose names match.

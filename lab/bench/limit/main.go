@@ -116,16 +116,10 @@ func (s *subscribers) write(in *bufio.Reader) error {
 		if _, err := io.ReadFull(in, block); err != nil {
 			return err
 		}
-		var writers sync.WaitGroup
-		for _, c := range s.all() {
-			writers.Go(func() {
-				for range times {
-					if _, err := c.Write(block); err != nil {
-						return
-					}
-				}
-			})
+		for range times {
+			for _, c := range s.all() {
+				c.Write(block)
+			}
 		}
-		writers.Wait()
 	}
 }

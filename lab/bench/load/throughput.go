@@ -16,9 +16,11 @@ import (
 
 const (
 	// BlockSize is of what publishers write at once.
-	BlockSize   = 64 << 10
-	kernelBlock = 256 << 10 // of what the kernel is given at once where nobody has to read it first
-	readSize    = 256 << 10 // of what subscribers read at once
+	BlockSize = 64 << 10
+	// kernelBlock is of what the kernel writes at once: nobody has to read it in first.
+	kernelBlock = 256 << 10
+	// readSize is of what subscribers read at once. Larger ones cost more, because the bytes have left the cache when they are counted.
+	readSize = 64 << 10
 
 	// window is how far publishers may be ahead of the slowest subscriber, in bytes of payloads. Brokers without flow control
 	// would otherwise pile up what they cannot deliver until they cut off who is slow.
@@ -181,7 +183,9 @@ func (t *throughput) publish(ctx context.Context, i int) {
 	block, _ := t.block(t.target, i)
 	if kernel, ok := t.target.Dialect.(dialect.Kernel); ok {
 		t.sent[i].Add(t.lines * int64(t.Blocks))
-		kernel.Order(conn, t.Blocks, block)
+		if i == 0 { // for all
+			kernel.Order(conn, t.Blocks*t.Publishers, block)
+		}
 		return
 	}
 	go io.Copy(io.Discard, conn) // what it is answered, until the run's end closes it

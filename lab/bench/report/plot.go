@@ -155,8 +155,9 @@ func faintGrid() *plotter.Grid {
 // percentiles draws the latencies at one rate.
 func percentiles(r *bench.Report, w bench.Workload) (template.HTML, error) {
 	metrics := []bench.Metric{bench.P50, bench.P99, bench.P999}
-	p := newPlot("percentile", "µs, publisher's schedule to subscriber's read")
-	p.NominalX("50", "99", "99.9")
+	p := newPlot("percentile", "µs")
+	p.X.Tick.Marker = plot.ConstantTicks{{Value: 0, Label: "50"}, {Value: 1, Label: "99"}, {Value: 2, Label: "99.9"}}
+	p.X.Min, p.X.Max = -0.2, 2.2
 	return curves(r, p, func(peer string) (all points) {
 		for i, metric := range metrics {
 			if spread, ok := r.Row(w.Name, peer).Spread(metric); ok {

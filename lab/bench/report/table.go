@@ -31,38 +31,42 @@ type cell struct {
 	Ours         bool
 }
 
-// sections are the parts of the table.
-var sections = []struct {
-	title  string
+// section is a part of the table.
+type section struct {
+	title string
+	kinds []bench.Kind
+	lines []sectionLine
+}
+
+// sectionLine is what each workload of a section has a line of.
+type sectionLine struct {
 	metric bench.Metric
-	kinds  []bench.Kind
 	suffix string
-}{
-	{"deliveries/s", bench.Rate, []bench.Kind{bench.Throughput, bench.Replay}, ""},
-	{"broker CPU per delivery", bench.CPU, []bench.Kind{bench.Throughput, bench.Replay}, ""},
-	{"latency", bench.P50, []bench.Kind{bench.Latency}, ", p50"},
-	{"latency", bench.P99, []bench.Kind{bench.Latency}, ", p99"},
-	{"latency", bench.P999, []bench.Kind{bench.Latency}, ", p99.9"},
-	{"resident memory for each of", bench.Resident, []bench.Kind{bench.Memory}, ""},
+}
+
+var sections = []section{
+	{"deliveries/s", []bench.Kind{bench.Throughput, bench.Replay}, []sectionLine{{bench.Rate, ""}}},
+	{"broker CPU per delivery", []bench.Kind{bench.Throughput, bench.Replay}, []sectionLine{{bench.CPU, ""}}},
+	{"latency", []bench.Kind{bench.Latency}, []sectionLine{{bench.P50, ", p50"}, {bench.P99, ", p99"}, {bench.P999, ", p99.9"}}},
+	{"resident memory for each of", []bench.Kind{bench.Memory}, []sectionLine{{bench.Resident, ""}}},
 }
 
 // lines makes the table's lines out of a report.
 func lines(r *bench.Report) (all []line) {
-	last := ""
 	for _, s := range sections {
+		first := true
 		for _, w := range r.Workloads {
 			if !slices.Contains(s.kinds, w.Kind) {
 				continue
 			}
-			l := line{Title: w.Title + s.suffix, First: s.title != last, Section: s.title}
-			if w.Kind == bench.Memory {
-				l.Title = humanize.Comma(int64(w.Subscribers)) + " " + w.Title
+			for _, of := range s.lines {
+				l := line{Section: s.title, First: first, Title: w.Title + of.suffix}
+				ours := r.Row(w.Name, "lab")
+				for _, p := range r.Peers {
+					l.Cells = append(l.Cells, newCell(r.Row(w.Name, p.Key), ours, of.metric))
+				}
+				all, first = append(all, l), false
 			}
-			ours := r.Row(w.Name, "lab")
-			for _, p := range r.Peers {
-				l.Cells = append(l.Cells, newCell(r.Row(w.Name, p.Key), ours, s.metric))
-			}
-			all, last = append(all, l), s.title
 		}
 	}
 	return all
@@ -90,15 +94,17 @@ func newCell(row, ours *bench.Row, metric bench.Metric) cell {
 	return c
 }
 
-// times writes a ratio with two digits that mean something; nothing where it means nothing.
+// times writes a ratio; nothing where it means nothing.
 func times(ratio float64) string {
-	if math.IsNaN(ratio) || math.IsInf(ratio, 0) || ratio <= 0 {
+	switch {
+	case math.IsNaN(ratio) || math.IsInf(ratio, 0) || ratio <= 0:
 		return ""
-	}
-	if ratio >= 10 {
+	case ratio >= 10:
 		return fmt.Sprintf("%.0f×", ratio)
+	case ratio >= 1:
+		return fmt.Sprintf("%.1f×", ratio)
 	}
-	return fmt.Sprintf("%.2g×", ratio)
+	return fmt.Sprintf("%.2f×", ratio)
 }
 
 // format writes a value with three digits and its unit.
@@ -108,6 +114,9 @@ func format(metric bench.Metric, x float64) string {
 		value, prefix := humanize.ComputeSI(x)
 		return three(value) + " " + prefix
 	case bench.CPU:
+		if x >= 1000 {
+			return three(x/1000) + " µs"
+		}
 		return three(x) + " ns"
 	case bench.Resident:
 		return three(x/1024) + " KB"
@@ -180,6 +189,9 @@ func measured(r *bench.Report, markdown bool) table.Writer {
 			text := c.Value
 			if c.Ratio != "" {
 				text += " (" + c.Ratio + ")"
+			}
+			if markdown && c.Range != "" {
+				text += "<br><sub>" + c.Range + "</sub>"
 			}
 			row = append(row, text)
 		}

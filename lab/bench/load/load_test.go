@@ -1,0 +1,222 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"pubsublab/lab/bench/dialect"
+	"pubsublab/protocol"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// relay is a broker of whole lines, spoilt by what is to be noticed: spoil gets each line with its number and returns what
+// subscribers get instead.
+type relay struct {
+	t     *testing.T
+	spoil func(n int, line []byte) []byte
+
+	mu          sync.Mutex
+	subscribers []net.Conn
+	lines       int
+}
+
+func startRelay(t *testing.T, spoil func(int, []byte) []byte) Target {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	r := &relay{t: t, spoil: spoil}
+	var sessions sync.WaitGroup
+	t.Cleanup(func() {
+		listener.Close()
+		sessions.Wait()
+	})
+	sessions.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			sessions.Go(func() { r.serve(conn) })
+		}
+	})
+	return Target{
+		Dialect: dialect.Lines{},
+		Dial:    func(context.Context) (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) },
+		CPU:     func() (time.Duration, error) { return 0, nil },
+	}
+}
+
+func (r *relay) serve(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	io.WriteString(conn, protocol.Prompt)
+	role, err := in.ReadString('\n')
+	if err != nil {
+		return
+	}
+	if strings.HasPrefix(role, "SUBSCRIBER") {
+		r.mu.Lock()
+		r.subscribers = append(r.subscribers, conn)
+		r.mu.Unlock()
+		io.WriteString(conn, "registered as SUBSCRIBER\n")
+		io.Copy(io.Discard, in)
+		return
+	}
+	io.WriteString(conn, "registered as PUBLISHER\n")
+	for {
+		line, err := in.ReadBytes('\n')
+		if err != nil {
+			return
+		}
+		r.mu.Lock()
+		if r.lines++; r.spoil != nil {
+			line = r.spoil(r.lines, line)
+		}
+		for _, s := range r.subscribers {
+			s.Write(line)
+		}
+		r.mu.Unlock()
+	}
+}
+
+var small = Job{Publishers: 1, Subscribers: 2, Size: 1000, Blocks: 3, Patience: 300 * time.Millisecond}
+
+func TestThroughput(t *testing.T) {
+	r, err := small.Throughput(t.Context(), startRelay(t, nil))
+	require.NoError(t, err)
+	assert.Empty(t, r.Problem)
+	assert.EqualValues(t, 2*3*(BlockSize/1001), r.Delivered)
+	assert.Positive(t, r.Elapsed)
+	assert.Positive(t, r.Rate())
+}
+
+// A broker that drops, doubles, alters, reorders or cuts off cannot look fast.
+func TestWhatIsWrongIsSaid(t *testing.T) {
+	twice := func(line []byte) []byte { return append(bytes.Clone(line), line...) }
+	for want, spoil := range map[string]func(int, []byte) []byte{
+		"lost 12.8 %": func(n int, line []byte) []byte { // 25 of 3 times 65
+			if n%8 == 3 {
+				return nil
+			}
+			return line
+		},
+		"deliveries too many": func(n int, line []byte) []byte {
+			if n == 195 {
+				return twice(line)
+			}
+			return line
+		},
+		"garbled": func(_ int, line []byte) []byte { return bytes.ReplaceAll(line, []byte("z"), []byte("Z")) },
+		"out of turn": func(n int, line []byte) []byte {
+			if n == 66 { // the first of the second block
+				return bytes.Replace(line, []byte("1q"), []byte("2q"), 1)
+			}
+			return line
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			r, err := small.Throughput(t.Context(), startRelay(t, spoil))
+			require.NoError(t, err)
+			assert.Contains(t, r.Problem, want)
+		})
+	}
+}
+
+func TestCutOff(t *testing.T) {
+	var target Target
+	var conns []net.Conn
+	target = startRelay(t, func(n int, line []byte) []byte {
+		if n == 100 {
+			conns[0].Close()
+		}
+		return line
+	})
+	dial := target.Dial
+	var mu sync.Mutex
+	target.Dial = func(ctx context.Context) (net.Conn, error) {
+		c, err := dial(ctx)
+		mu.Lock()
+		conns = append(conns, c)
+		mu.Unlock()
+		return c, err
+	}
+	r, err := small.Throughput(t.Context(), target)
+	require.NoError(t, err)
+	assert.Contains(t, r.Problem, "lost")
+	assert.Contains(t, r.Problem, "was cut off")
+}
+
+// Publishers are never further ahead of the slowest subscriber than the window.
+func TestWindow(t *testing.T) {
+	job := Job{Publishers: 2, Subscribers: 2, Size: 1000, Blocks: 100, Patience: 300 * time.Millisecond}
+	target := startRelay(t, func(_ int, line []byte) []byte { return nil })
+	r, err := job.Throughput(t.Context(), target)
+	require.NoError(t, err)
+	assert.Equal(t, "lost 100 %", r.Problem)
+	assert.Less(t, r.Expected/2*1000, int64(window+3*BlockSize), "it stopped where nothing arrived")
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	target := startRelay(t, func(n int, line []byte) []byte {
+		cancel()
+		return nil
+	})
+	_, err := Job{Publishers: 1, Subscribers: 1, Size: 64, Blocks: 1, Patience: time.Minute}.Throughput(ctx, target)
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+func TestNobodyIsLetIn(t *testing.T) {
+	target := startRelay(t, nil)
+	target.Dialect = dialect.MQTT{}
+	_, err := small.Throughput(t.Context(), target)
+	assert.ErrorContains(t, err, "is not let in")
+}
+
+func TestCalibrate(t *testing.T) {
+	blocks, err := Job{Publishers: 1, Subscribers: 1, Size: 1000}.Calibrate(t.Context(), startRelay(t, nil), 100*time.Millisecond)
+	require.NoError(t, err)
+	assert.Greater(t, blocks, 3, "a block is passed on in less than 30 ms")
+}
+
+func TestLatency(t *testing.T) {
+	pace := Pace{Publishers: 2, Subscribers: 3, Size: 64, Rate: 1000, Duration: 400 * time.Millisecond}
+	seen, err := pace.Latency(t.Context(), startRelay(t, nil))
+	require.NoError(t, err)
+	assert.EqualValues(t, 3*200, seen.TotalCount(), "all lines but those of the warm-up, by each subscriber")
+	assert.Positive(t, seen.Min())
+}
+
+// What holds the publisher up is not omitted: all lines that should have been sent meanwhile are late.
+func TestLatencyOmitsNothing(t *testing.T) {
+	const pause = 150 * time.Millisecond
+	target := startRelay(t, func(n int, line []byte) []byte {
+		if n == 300 {
+			time.Sleep(pause) // it is what is measured
+		}
+		return line
+	})
+	pace := Pace{Publishers: 1, Subscribers: 1, Size: 64, Rate: 1000, Duration: 500 * time.Millisecond}
+	seen, err := pace.Latency(t.Context(), target)
+	require.NoError(t, err)
+	assert.GreaterOrEqual(t, seen.Max(), pause.Microseconds()*99/100)
+	assert.Greater(t, seen.ValueAtQuantile(75), pause.Microseconds()/10, "not one line is late, but half of them")
+}
+
+func TestLatencyOfLostLines(t *testing.T) {
+	target := startRelay(t, func(n int, line []byte) []byte { return bytes.Replace(line, []byte("@"), []byte("@x"), 1) })
+	pace := Pace{Publishers: 1, Subscribers: 1, Size: 64, Rate: 1000, Duration: 100 * time.Millisecond}
+	_, err := pace.Latency(t.Context(), target)
+	assert.ErrorContains(t, err, "garbled")
+}
