@@ -15,17 +15,19 @@ import (
 // Measures of a diagram, in pixels.
 const (
 	gutter     = 62  // for the times, at the left
-	first      = 86  // where the first lifeline is
-	margin     = 76  // from the last one to the edge
+	first      = 88  // where the first lifeline is
+	margin     = 84  // from the last one to the edge
 	paperWidth = 860 // what the lifelines are spread over, as far as it goes
 	nearest    = 160 // least distance of two lifelines
-	farthest   = 310 // greatest distance of two lifelines
+	farthest   = 400 // greatest distance of two lifelines
 	headHeight = 46
 	stepHeight = 36
 	gapHeight  = 26
-	nameWidth  = 140 // of the box around a participant's name
-	glyph      = 7   // width of a character
+	glyph      = 7 // width of a character
 )
+
+// longestParticipant is how many characters of a participant's name are shown.
+const longestParticipant = 24
 
 // longWait is the time between two steps from which on a gap is shown.
 const longWait = 500 * time.Millisecond
@@ -77,7 +79,7 @@ func newDiagram(slice []grade.Step) *diagram {
 	}
 	for i, l := range d.Lanes {
 		l.X, l.Top = first+i*step, headHeight
-		l.Short = shorten(l.Name, (nameWidth-12)/glyph)
+		l.Short = shorten(l.Name, longestParticipant)
 	}
 	y := headHeight
 	for i, s := range slice {
@@ -110,7 +112,7 @@ func lanes(slice []grade.Step) []*lane {
 	}
 	place := func(name string) int {
 		switch {
-		case strings.HasPrefix(name, "publisher"):
+		case strings.Contains(name, "publisher"):
 			return 0
 		case strings.HasPrefix(name, "server"):
 			return 1
@@ -163,7 +165,7 @@ func (d *diagram) draw(s grade.Step, y int) drawn {
 func caption(s grade.Step, n int) string {
 	verb := map[grade.Kind]string{
 		grade.Connects: "connects", grade.Closes: "closes", grade.Resets: "resets",
-		grade.Missing: "missing:", grade.Wrong: "wrong:", grade.Prints: "prints", grade.Exits: "ends:",
+		grade.Missing: "missing:", grade.Wrong: "wrong:", grade.Prints: "prints", grade.Exits: "ends",
 	}[s.Kind]
 	data := payload(s)
 	if lines := slices.Collect(strings.Lines(string(s.Data))); s.Kind == grade.Prints && len(lines) > 1 {

@@ -16,16 +16,17 @@ func TestLanes(t *testing.T) {
 	d := newDiagram([]grade.Step{
 		{Kind: grade.Connects, From: "subscriber 10", To: "server"},
 		{Kind: grade.Connects, From: "subscriber 2", To: "server"},
-		{Kind: grade.Connects, From: "publisher 1", To: "server"},
+		{Kind: grade.Connects, From: "the client, a publisher", To: "server"},
 	})
 	var names []string
 	for i, l := range d.Lanes {
 		names = append(names, l.Name)
 		if i > 0 {
 			assert.GreaterOrEqual(t, l.X-d.Lanes[i-1].X, nearest)
+			assert.Equal(t, l.Name, l.Short)
 		}
 	}
-	assert.Equal(t, []string{"publisher 1", "server", "subscriber 2", "subscriber 10"}, names)
+	assert.Equal(t, []string{"the client, a publisher", "server", "subscriber 2", "subscriber 10"}, names)
 }
 
 func TestLongWaitIsMarked(t *testing.T) {
@@ -43,7 +44,7 @@ func TestLongWaitIsMarked(t *testing.T) {
 func TestLifelineEnds(t *testing.T) {
 	slice := []grade.Step{
 		{Kind: grade.Connects, From: "publisher 1", To: "server"},
-		{Kind: grade.Exits, From: "server", Data: []byte("exit code 1")},
+		{Kind: grade.Exits, From: "server", Data: []byte("with exit code 1")},
 		{Kind: grade.Closes, From: "server", To: "publisher 1"},
 		{Kind: grade.Prints, From: "publisher 1", Data: []byte("connection lost")},
 	}

@@ -43,7 +43,7 @@ func example() *grade.Result {
 						step(420, grade.Sends, "publisher 1", "server", "half of a mess"),
 						step(421, grade.Resets, "publisher 1", "server", ""),
 						step(430, grade.Prints, "server", "", "Traceback (most recent call last):\n  File \"server.py\", line 41, in handle\n    data = conn.recv(1024)\nConnectionResetError: [Errno 104] Connection reset by peer\n"),
-						step(431, grade.Exits, "server", "", "exit code 1"),
+						step(431, grade.Exits, "server", "", "with exit code 1"),
 						step(431, grade.Closes, "server", "subscriber 1", ""),
 						step(2_431, grade.Notes, "subscriber 1", "", "was not told anything"),
 					}},

@@ -67,7 +67,7 @@ func sentence(s grade.Step) string {
 	case grade.Prints:
 		return fmt.Sprintf("%s prints%s", from, data)
 	case grade.Exits:
-		return fmt.Sprintf("%s ends:%s", from, data)
+		return fmt.Sprintf("%s ends%s", from, data)
 	}
 	if from != "" {
 		return from + ":" + data
