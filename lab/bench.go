@@ -28,7 +28,7 @@ type measure struct {
 	Quick    bool     `xor:"length" help:"The workloads that tell most, in short runs: less than two minutes (default)."`
 	Full     bool     `xor:"length" help:"All workloads, in runs of more than a second: about half an hour."`
 	Only     string   `placeholder:"REGEXP" help:"Only workloads with such names; the names are shown when none matches."`
-	Peers    []string `placeholder:"NAME,..." help:"What to measure: lab, nats, redis, mosquitto, relay, kernel (default: all that are found)."`
+	Peers    []string `placeholder:"NAME" help:"What to measure: lab, nats, redis, mosquitto, relay, kernel (default: all that are found)."`
 	Rounds   int      `placeholder:"N" help:"Samples of each workload with each peer (default: 3, with --full 5)."`
 	Out      string   `default:"bench-report" placeholder:"DIR" help:"Write report.html and results.json there (default: ${default})."`
 	Markdown bool     `help:"Print the tables as Markdown."`
@@ -142,7 +142,7 @@ func (m *meter) step(s bench.Step) {
 	switch {
 	case m.bar != nil:
 		m.bar.ChangeMax(max(1, s.All))
-		m.bar.Describe(strings.TrimPrefix(s.Workload+": "+s.What, ": "))
+		m.bar.Describe(fmt.Sprintf("%-60s", strings.TrimPrefix(s.Workload+": "+s.What, ": "))) // so that the bar stays where it is
 		m.bar.Set(s.Done)
 	case s.Workload == "":
 		fmt.Fprintln(m.out, s.What)

@@ -133,8 +133,11 @@ func (p *Peer) findNATS(ctx context.Context, say func(string)) (how string, err 
 
 // build makes a program of this module.
 func build(ctx context.Context, dir, name, pkg string, say func(string)) (string, error) {
-	say("building " + pkg)
 	path := filepath.Join(dir, executable(name))
+	if _, err := os.Stat(path); err == nil {
+		return path, nil // for another peer
+	}
+	say("building " + pkg)
 	output, err := exec.CommandContext(ctx, "go", "build", "-o", path, pkg).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build %s (run it in the module's folder): %s: %w", pkg, lastLine(output), err)
