@@ -19,7 +19,8 @@ type check struct {
 var catalogue []check
 
 func init() {
-	const starts, several, delivers, survives = "server-starts", "server-several", "server-delivers", "survives-clean-close"
+	const starts, several, delivers = "server-starts", "server-several", "server-delivers"
+	const closed, reset = "survives-clean-close", "survives-reset"
 	catalogue = []check{
 		{id: starts, title: "the server starts and accepts connections", run: serverStarts},
 		{id: "server-announces", title: "the server says that it listens", needs: []string{starts}, run: serverAnnounces},
@@ -29,18 +30,18 @@ func init() {
 		{id: "server-shows-roles", title: "the server's output shows who comes as what", needs: []string{starts}, run: serverShowsRoles},
 		{id: "server-shows-messages", title: "the server's output shows each message", needs: []string{starts}, run: serverShowsMessages},
 		{id: "role-case", title: "the role may be typed in lower case", needs: []string{delivers}, run: roleCase},
-		{id: survives, title: "the server goes on when clients leave", needs: []string{delivers}, run: survivesCleanClose},
-		{id: "survives-reset", title: "the server goes on when connections break", needs: []string{survives}, run: survivesReset},
-		{id: "survives-mid-message", title: "the server goes on when a publisher leaves in the middle of a message", needs: []string{survives}, run: survivesMidMessage},
-		{id: "server-many", title: "the server still serves after 250 clients came and went", needs: []string{survives}, run: serverMany},
+		{id: closed, title: "the server goes on when clients leave", needs: []string{delivers}, run: survivesCleanClose},
+		{id: reset, title: "the server goes on when connections break", needs: []string{closed}, run: survivesReset},
+		{id: "survives-mid-message", title: "the server goes on when a publisher leaves in the middle of a message", needs: []string{reset}, run: survivesMidMessage},
+		{id: "server-many", title: "the server still serves after 250 clients came and went", needs: []string{closed}, run: serverMany},
 		{id: "restarts-at-once", title: "the server can be started again at once on its port", needs: []string{delivers}, run: restartsAtOnce},
 
-		{id: "client-connects", title: "the client connects and tells its role", needs: []string{starts}, client: true, run: clientConnects},
+		{id: "client-connects", title: "the client connects and tells its role", needs: []string{several}, client: true, run: clientConnects},
 		{id: "client-publishes", title: "a line typed at a publisher is sent", needs: []string{"client-connects"}, client: true, run: clientPublishes},
 		{id: "client-receives", title: "a subscriber shows a message", needs: []string{"client-connects", delivers}, client: true, run: clientReceives},
 		{id: "client-many-messages", title: "100 messages are sent, and 100 are shown", needs: []string{"client-publishes", "client-receives"}, client: true, run: clientManyMessages},
 		{id: "client-terminate", title: "terminate ends a publisher, with exit code 0", needs: []string{"client-publishes"}, client: true, run: clientTerminate},
-		{id: "client-interrupt", title: "Ctrl+C ends a subscriber, and the server goes on", needs: []string{"client-connects", survives}, client: true, run: clientInterrupt},
+		{id: "client-interrupt", title: "Ctrl+C ends a subscriber, and the server goes on", needs: []string{"client-connects", reset}, client: true, run: clientInterrupt},
 
 		{id: "all-receive-all", title: "every subscriber receives from every publisher", needs: []string{delivers}, run: allReceiveAll},
 		{id: "nothing-lost", title: "no message is lost", needs: []string{"all-receive-all"}, run: nothingLost},
@@ -53,7 +54,7 @@ func init() {
 		{id: "right-sender", title: "who sent it is right", needs: []string{"has-prefix", "all-receive-all"}, run: rightSender},
 		{id: "publishers-together", title: "publishers can publish at the same time", needs: []string{"all-receive-all"}, run: publishersTogether},
 		{id: "last-before-terminate", title: "the last message before terminate arrives", needs: []string{delivers}, run: lastBeforeTerminate},
-		{id: "subscriber-leaves", title: "a subscriber that leaves costs the others nothing", needs: []string{survives, "all-receive-all"}, run: subscriberLeaves},
+		{id: "subscriber-leaves", title: "a subscriber that leaves costs the others nothing", needs: []string{reset, "all-receive-all"}, run: subscriberLeaves},
 		{id: "quick-messages", title: "two messages sent quickly stay two", needs: []string{delivers}, run: quickMessages},
 		{id: "terminate-is-no-message", title: "subscribers do not receive the word terminate", needs: []string{delivers}, run: terminateIsNoMessage},
 

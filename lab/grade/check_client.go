@@ -77,7 +77,7 @@ func (c *guest) start(ctx context.Context) (*finding, error) {
 	}
 	told, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	if !c.pipe.up.Wait(told, func(data []byte) bool { return roleOf(c.role).Match(data) }) {
+	if !c.pipe.up.Wait(told, func(data []byte) bool { return shownRole(c.role).Match(data) }) {
 		return c.wrong("The client connected and did not tell its role within %v.", "What is typed at the question for the role is not sent, or not flushed.", nil, patience), nil
 	}
 	if c.role == runner.Publisher { // its first message must not run into its role
@@ -313,11 +313,4 @@ func clientInterrupt(ctx context.Context, g *grader) (*finding, error) {
 		f.cause = "An error of one connection ends the server, or a lock is kept when a client leaves."
 	}
 	return f, nil
-}
-
-func roleOf(role string) interface{ Match([]byte) bool } {
-	if role == runner.Publisher {
-		return publisherShown
-	}
-	return subscriberShown
 }

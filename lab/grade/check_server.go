@@ -27,8 +27,12 @@ func (r *room) ended() []Step {
 	return steps
 }
 
-// unreachable is what is wrong when nobody can connect.
+// unreachable is what is wrong when a new client cannot connect or talk.
 func (r *room) unreachable(when string) *finding {
+	select {
+	case <-r.program.Done():
+	case <-time.After(time.Second): // it may be about to end
+	}
 	if !r.running() {
 		return &finding{
 			what:  fmt.Sprintf("The server ended %s %s.", r.program.Exit(), when),
@@ -37,7 +41,7 @@ func (r *room) unreachable(when string) *finding {
 		}
 	}
 	return &finding{
-		what:  fmt.Sprintf("Nobody could connect to port %d for %v %s.", r.port, startLimit, when),
+		what:  fmt.Sprintf("The server runs, but nobody could connect to port %d and talk %s.", r.port, when),
 		cause: "The server listens on another port than the one on its command line, does not listen, or has stopped accepting.",
 		slice: r.ended(),
 	}
@@ -110,8 +114,12 @@ func serverSeveral(ctx context.Context, g *grader) (*finding, error) {
 			return nil, err
 		} else if !served {
 			missing := Step{Kind: Missing, From: serverName, To: p.name, Data: []byte("anything")}
+			others := "another client was"
+			if i > 1 {
+				others = fmt.Sprintf("%d clients were", i)
+			}
 			return &finding{
-				what:  fmt.Sprintf("While %d clients were connected, the server did not react to the next one for %v.", i, g.patience),
+				what:  fmt.Sprintf("While %s connected, the server did not react to the next one for %v.", others, g.patience),
 				cause: "The server takes care of one client until it leaves and only then calls accept() again; each client needs a thread of its own.",
 				slice: r.slice(open, nil, missing),
 			}, nil
@@ -171,6 +179,13 @@ var (
 	subscriberShown = regexp.MustCompile(`(?i)subscri|\bsub\b`)
 )
 
+func shownRole(role string) *regexp.Regexp {
+	if role == runner.Publisher {
+		return publisherShown
+	}
+	return subscriberShown
+}
+
 func serverShowsRoles(ctx context.Context, g *grader) (*finding, error) {
 	var f *finding
 	for _, d := range g.dialects() {
@@ -188,7 +203,8 @@ func serverShowsRoles(ctx context.Context, g *grader) (*finding, error) {
 }
 
 func (r *room) showsRoles(ctx context.Context, d dialect) *finding {
-	for role, shown := range map[string]*regexp.Regexp{runner.Publisher: publisherShown, runner.Subscriber: subscriberShown} {
+	for _, role := range []string{runner.Publisher, runner.Subscriber} {
+		shown := shownRole(role)
 		p, err := r.connect(ctx, role)
 		if err != nil {
 			return r.unreachable("when a " + strings.ToLower(role) + " came")
@@ -207,7 +223,9 @@ func (r *room) showsRoles(ctx context.Context, d dialect) *finding {
 				slice: append(r.slice([]*peer{p}, nil, missing), printed(serverName, r.program.Output.Bytes()[mark:], r.now())...),
 			}
 		}
-		p.close(ctx) // a server of one client at a time can show roles, too
+		if d.framing == "" {
+			p.close(ctx) // a server of one client at a time can show roles, too
+		}
 	}
 	return nil
 }

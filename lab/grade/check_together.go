@@ -129,7 +129,7 @@ func lastBeforeTerminate(ctx context.Context, g *grader) (*finding, error) {
 	}
 	if _, m, lost := r.firstMissing(ctx, subscribers, messages); lost {
 		return &finding{
-			what:  fmt.Sprintf("A publisher sent 3 messages and terminate, and %s did not receive %s.", s.name, m.token),
+			what:  fmt.Sprintf("A publisher sent 3 messages and terminate, and %s did not receive %q.", s.name, m.token),
 			cause: "At terminate the server closes and forgets what it had read before, or has not sent yet.",
 			slice: r.slice([]*peer{p, s}, append(tokensOf(messages), "terminate"), missing(s, m)),
 		}, nil
@@ -194,7 +194,7 @@ func subscriberLeaves(ctx context.Context, g *grader) (*finding, error) {
 		return nil, nil
 	}
 	f = &finding{
-		what:  fmt.Sprintf("Two of four subscribers left while messages flowed, and %s, which stayed, did not receive %s.", s.name, m.token),
+		what:  fmt.Sprintf("Two of four subscribers left while messages flowed, and %s, which stayed, did not receive %q.", s.name, m.token),
 		cause: "The loop over subscribers ended at the first error, or the list was changed while the loop ran over it: catch the error of each send, and take who left out of the list afterwards.",
 		slice: r.slice([]*peer{subscribers[1], subscribers[2], p, s}, []string{m.token}, missing(s, m)),
 	}
@@ -218,7 +218,7 @@ func quickMessages(ctx context.Context, g *grader) (*finding, error) {
 	tokens := []string{first.token, second.token}
 	if s, m, lost := r.firstMissing(ctx, subscribers, []message{first, second}); lost {
 		return &finding{
-			what:  fmt.Sprintf("Two messages arrived at the server together, and %s did not receive %s.", s.name, m.token),
+			what:  fmt.Sprintf("Two messages arrived at the server together, and %s did not receive %q.", s.name, m.token),
 			cause: "One recv is not one message: split what was received at the newlines, and keep the rest for the next recv.",
 			slice: r.slice([]*peer{p, s}, tokens, missing(s, m)),
 		}, nil

@@ -220,7 +220,7 @@ func orderPerPublisher(ctx context.Context, g *grader) (*finding, error) {
 				came[seen.token] = true
 				if before := newest[p]; before != "" && place[before] > place[seen.token] {
 					return &finding{
-						what:  fmt.Sprintf("%s sent %s before %s, and %s received them the other way round.", sentence(p.name)[:len(p.name)], seen.token, before, s.name),
+						what:  fmt.Sprintf("%s sent %q before %q, and %s received them the other way round.", sentence(p.name)[:len(p.name)], seen.token, before, s.name),
 						cause: "Each message has a thread (or task) of its own, and they overtake each other; one thread for each client, which sends one message after the other, keeps the order.",
 						slice: t.mark(t.room.slice([]*peer{p, s}, []string{seen.token, before}), s, seen.token, 0),
 					}

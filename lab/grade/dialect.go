@@ -169,7 +169,8 @@ func (r *room) try(ctx context.Context, d *dialect) (works bool, slice []Step, e
 			continue // one of two: it cannot be seen yet whether they were told apart
 		}
 		d.framing = lines
-		if d.msgEnd == "" || merged(data, first.token, second.token, d.msgEnd) {
+		// What comes without decoration does not show whether it was merged: going slowly is right in either case.
+		if d.msgEnd == "" || sightings(data)[0].decoration == "" || merged(data, first.token, second.token, d.msgEnd) {
 			d.framing = reads
 		}
 		return true, nil, nil

@@ -73,7 +73,7 @@ func (g *grader) flow(ctx context.Context) (*traffic, *finding, error) {
 	r.await(ctx, heard, t.messages)
 	t.stray = t.subscribers[0].next("")
 	_ = t.subscribers[0].send(t.stray.text + g.dialect.msgEnd) // a server may have stopped listening to it
-	for _, p := range t.publishers { // without terminate
+	for _, p := range t.publishers {                           // without terminate
 		p.close(ctx)
 	}
 	r.settle(ctx)
@@ -83,24 +83,25 @@ func (g *grader) flow(ctx context.Context) (*traffic, *finding, error) {
 }
 
 func (t *traffic) publish(ctx context.Context) {
-	say := func(m message) {
+	say := func(m message, how func(context.Context, message) error) {
 		t.messages = append(t.messages, m)
-		_ = t.room.say(ctx, m) // what cannot be sent is lost, and judged as that
+		_ = how(ctx, m) // what cannot be sent is lost, and judged as that
 	}
 	for range trafficRounds {
 		for _, p := range t.publishers {
-			say(p.next(""))
+			say(p.next(""), t.room.sayAlone)
 		}
 	}
 	for _, p := range t.publishers {
 		for range trafficBurst {
-			say(p.next(""))
+			say(p.next(""), t.room.say)
 		}
+		say(p.next(""), t.room.sayAlone)
 	}
 	for i, text := range special {
 		m := t.publishers[i%len(t.publishers)].next(text)
 		t.texts[m.token] = true
-		say(m)
+		say(m, t.room.sayAlone)
 	}
 }
 

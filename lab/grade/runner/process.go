@@ -27,6 +27,8 @@ const loopback = "127.0.0.1"
 // marker is the environment variable by which everything is found that a program started.
 const marker = "PUBSUBLAB_GRADE"
 
+var started atomic.Int64 // programs, by all runners of this process
+
 // Processes runs a submission as processes of this machine. They can do what the grader itself may do: see NewContainers
 // for programs that nobody trusts.
 type Processes struct {
@@ -34,7 +36,6 @@ type Processes struct {
 	dir            string
 	server, client []string
 
-	started atomic.Int64
 	mu      sync.Mutex
 	running map[*Program]bool
 }
@@ -88,15 +89,16 @@ func split(which, command string, needed ...string) ([]string, error) {
 // Kind is "processes".
 func (p *Processes) Kind() string { return "processes" }
 
-// Port finds a port that is free just now, and that systems do not give to outgoing connections: one of those could take
-// it before the server does, or while the server restarts.
+// Port finds a port that is free just now, for servers that cannot take one that was used a minute ago, too, and that
+// systems do not give to outgoing connections: one of those could take it before the server does, or while it restarts.
 func (p *Processes) Port() (int, error) {
 	const lowest, highest, tries = 10_000, 32_767, 100
 	var err error
 	for range tries {
 		port := lowest + rand.IntN(highest-lowest+1)
 		var listener net.Listener
-		if listener, err = net.Listen("tcp", ":"+strconv.Itoa(port)); err == nil {
+		fresh := net.ListenConfig{Control: refuseReserved}
+		if listener, err = fresh.Listen(context.Background(), "tcp", ":"+strconv.Itoa(port)); err == nil {
 			return port, listener.Close()
 		}
 	}
@@ -160,7 +162,7 @@ func (p *Processes) Close() error {
 }
 
 func (p *Processes) start(words []string) (*Program, error) {
-	u := &processUnit{mark: fmt.Sprintf("%s=%d-%d", marker, os.Getpid(), p.started.Add(1))}
+	u := &processUnit{mark: fmt.Sprintf("%s=%d-%d", marker, os.Getpid(), started.Add(1))}
 	u.command = exec.Command(words[0], words[1:]...)
 	u.command.Dir = p.dir
 	u.command.Env = append(environment(), u.mark)
@@ -235,10 +237,8 @@ func (u *processUnit) write(text string) error {
 
 func (u *processUnit) interrupt() error { return interruptGroup(u.command.Process) }
 
-func (u *processUnit) kill() {
-	_ = killGroup(u.command.Process)
-	u.sweep()
-}
+// kill leaves what is not in the group to sweep, which follows.
+func (u *processUnit) kill() { _ = killGroup(u.command.Process) }
 
 // sweep kills the program's group, and everything that left the group but has its mark. It looks again as long as it
 // finds something, because what is being killed may still start more.
@@ -247,27 +247,19 @@ func (u *processUnit) sweep() {
 	for range rounds {
 		_ = killGroup(u.command.Process)
 		found := false
-		all, err := process.Processes()
+		pids, err := process.Pids()
 		if err != nil {
 			return
 		}
-		for _, other := range all {
-			if other.Pid == int32(u.command.Process.Pid) || !u.started(other) {
-				continue
+		for _, pid := range pids {
+			other := &process.Process{Pid: pid} // without a look at it, which costs more than the one that follows
+			if env, err := other.Environ(); err == nil && slices.Contains(env, u.mark) {
+				found = other.Kill() == nil || found
 			}
-			found = other.Kill() == nil || found
 		}
 		if !found {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-}
-
-func (u *processUnit) started(other *process.Process) bool {
-	env, err := other.Environ()
-	if err != nil {
-		return false
-	}
-	return slices.Contains(env, u.mark)
 }

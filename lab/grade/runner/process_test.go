@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -108,4 +110,22 @@ func TestCommandErrors(t *testing.T) {
 	require.NoError(t, err)
 	_, err = p.Server(t.Context(), 1)
 	assert.ErrorContains(t, err, "./server")
+}
+
+// A port whose last connection ended a moment ago is no free port: a server need not be able to take it.
+func TestPortIsNotReserved(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	client, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	server, err := listener.Accept()
+	require.NoError(t, err)
+	require.NoError(t, server.Close()) // first, so that the server's side is what stays reserved
+	_, err = client.Read(make([]byte, 1))
+	require.Equal(t, io.EOF, err)
+	require.NoError(t, client.Close())
+	require.NoError(t, listener.Close())
+	fresh := net.ListenConfig{Control: refuseReserved}
+	_, err = fresh.Listen(t.Context(), "tcp", listener.Addr().String())
+	assert.ErrorIs(t, err, syscall.EADDRINUSE)
 }

@@ -17,3 +17,6 @@ func killGroup(p *os.Process) error { return p.Kill() }
 func openOutput() (ours, theirs *os.File, err error) { return os.Pipe() }
 
 func exitOf(s *os.ProcessState) Exit { return Exit{Code: s.ExitCode()} }
+
+// refuseReserved does nothing: Windows refuses by itself.
+func refuseReserved(_, _ string, _ syscall.RawConn) error { return nil }

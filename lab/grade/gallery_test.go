@@ -1,0 +1,122 @@
+package grade_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/grade"
+	"pubsublab/lab/grade/gallery"
+	"pubsublab/lab/grade/rubric"
+	"pubsublab/lab/grade/runner"
+)
+
+// seedsVariable is the environment variable that says with how many seeds those without a fault are graded.
+const seedsVariable = "PUBSUBLAB_GRADE_SEEDS"
+
+// atOnce bounds how many are graded at once: most of the time they wait.
+var atOnce = make(chan struct{}, 6)
+
+// gradeCommands grades what commands start, when it is its turn.
+func gradeCommands(ctx context.Context, dir string, server, client []string, o grade.Options) (*grade.Result, error) {
+	atOnce <- struct{}{}
+	defer func() { <-atOnce }()
+	run, err := runner.NewProcesses(dir, quoted(server), quoted(client))
+	if err != nil {
+		return nil, err
+	}
+	defer run.Close()
+	return grade.Grade(ctx, run, o)
+}
+
+// quoted writes a command as one would type it.
+func quoted(words []string) string {
+	return "'" + strings.Join(words, "' '") + "'"
+}
+
+// failed are the checks that did not pass, but for those that were blocked.
+func failed(r *grade.Result) []string {
+	failed := []string{}
+	for _, s := range r.Stages {
+		for _, c := range s.Checks {
+			if c.Status == grade.Failed {
+				failed = append(failed, c.ID)
+			}
+		}
+	}
+	return failed
+}
+
+// described is what a test that fails should tell of a result.
+func described(r *grade.Result) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "seed %d, framing %q, took %v\n", r.Seed, r.Framing, r.Took)
+	for _, s := range r.Stages {
+		for _, c := range s.Checks {
+			if c.Status == grade.Failed {
+				fmt.Fprintf(&b, "%s: %s (%s)\n", c.ID, c.What, c.Cause)
+				for _, step := range c.Slice {
+					fmt.Fprintf(&b, "    %v %s %s > %s %q\n", step.At, step.Kind, step.From, step.To, step.Data)
+				}
+			}
+		}
+	}
+	return b.String()
+}
+
+// withoutExtras is the default rubric without its bonuses, which take long to look for.
+func withoutExtras(t *testing.T) *rubric.Rubric {
+	r, err := rubric.Default(grade.Known())
+	require.NoError(t, err)
+	for i, s := range r.Stages {
+		var kept []rubric.Check
+		for _, c := range s.Checks {
+			if !c.Bonus {
+				kept = append(kept, c)
+			}
+		}
+		r.Stages[i].Checks = kept
+	}
+	return r
+}
+
+// TestGallery grades what has exactly one fault, and finds that fault and no other, and what has none, with some seeds.
+func TestGallery(t *testing.T) {
+	seeds := 1
+	if text := os.Getenv(seedsVariable); text != "" {
+		var err error
+		seeds, err = strconv.Atoi(text)
+		require.NoError(t, err, seedsVariable)
+	} else {
+		t.Logf("what has no fault is graded with one seed; %s=50 grades it with more", seedsVariable)
+	}
+	entries, err := gallery.Prepare(t.Context(), "gallery", t.TempDir())
+	require.NoError(t, err)
+	plain := withoutExtras(t)
+	for _, e := range entries {
+		options := []grade.Options{{Name: e.Name, Seed: 1, Rubric: plain}}
+		if e.Fault == "" {
+			for seed := 2; seed <= seeds; seed++ {
+				options = append(options, grade.Options{Name: e.Name, Seed: uint64(seed)})
+			}
+		}
+		for _, o := range options {
+			t.Run(fmt.Sprintf("%s/%d", e.Name, o.Seed), func(t *testing.T) {
+				if _, err := exec.LookPath(e.Server[0]); err != nil {
+					t.Skip("this machine has no", e.Server[0])
+				}
+				t.Parallel()
+				r, err := gradeCommands(t.Context(), t.TempDir(), e.Server, e.Client, o)
+				require.NoError(t, err)
+				assert.Equal(t, e.Fails, failed(r), "%s\n%s", e.Fault, described(r))
+			})
+		}
+	}
+}
