@@ -18,6 +18,7 @@ import (
 type cli struct {
 	Up      up      `cmd:"" help:"Run the demo: one broker, two publishers, two subscribers, and the verdict at the end."`
 	Bench   measure `cmd:"" help:"Measure the broker beside NATS, Redis and Mosquitto, and beside what the machine can do at most."`
+	Grade   grading `cmd:"" help:"Grade somebody's implementation of the assignment, in any language."`
 	GoImage goImage `cmd:"" help:"Print the name of a Go image for building with Compose, making one where no registry answers."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`

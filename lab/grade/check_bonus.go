@@ -198,7 +198,7 @@ func onlineCount(ctx context.Context, g *grader) (*finding, error) {
 	return &finding{what: "Neither the server's output nor what it says to clients counts them as they come."}, nil
 }
 
-var clock = regexp.MustCompile(`\b\d{1,2}:\d{2}:\d{2}|\b\d{1,2}:\d{2}\s*[ap]m\b|\b\d{4}-\d{2}-\d{2}\b`)
+var clock = regexp.MustCompile(`(?i)\d{1,2}:\d{2}:\d{2}|\d{4}-\d{2}-\d{2}|\b\d{1,2}:\d{2}\s*[ap]m\b`)
 
 func timestamps(ctx context.Context, g *grader) (*finding, error) {
 	t, f, err := g.flow(ctx)

@@ -54,6 +54,11 @@ func (c *guest) start(ctx context.Context) (*finding, error) {
 	if c.program, err = run.Client(ctx, c.relay.listener.Addr(), c.role); err != nil {
 		return &finding{what: sentence("the client cannot be started: " + err.Error())}, nil
 	}
+	if run.AsksRole() { // at once: some ask before they connect, some when the server does
+		if err := c.program.Type(c.role + "\n"); err != nil {
+			return c.wrong("The client takes nothing that is typed.", "It has ended, or does not read its standard input.", nil), nil
+		}
+	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	select {
@@ -65,16 +70,6 @@ func (c *guest) start(ctx context.Context) (*finding, error) {
 		return c.wrong("The client did not connect within %v.", "It connects to a fixed address instead of that on its command line.", nil, startLimit), nil
 	}
 	d := &c.room.g.dialect
-	if run.AsksRole() {
-		if d.prompts { // typed when it can be seen that it is asked for
-			p, cancel := context.WithTimeout(ctx, patience)
-			c.pipe.down.Wait(p, rolePrompt.Match)
-			cancel()
-		}
-		if err := c.program.Type(c.role + "\n"); err != nil {
-			return c.wrong("The client takes nothing that is typed.", "It has ended, or does not read its standard input.", nil), nil
-		}
-	}
 	told, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	if !c.pipe.up.Wait(told, func(data []byte) bool { return shownRole(c.role).Match(data) }) {

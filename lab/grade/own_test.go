@@ -1,0 +1,45 @@
+package grade_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/grade"
+)
+
+// TestOwnPrograms grades the lab's own server and client: full marks, and all extras.
+func TestOwnPrograms(t *testing.T) {
+	t.Parallel()
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin, "pubsublab/server", "pubsublab/client")
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	r, err := gradeCommands(t.Context(), t.TempDir(),
+		[]string{filepath.Join(bin, "server"), "--echo", "{port}"},
+		[]string{filepath.Join(bin, "client"), "{host}", "{port}", "{role}"}, grade.Options{Seed: 1})
+	require.NoError(t, err)
+	earned, of, bonus := r.Points()
+	assert.Equal(t, of, earned, described(r))
+	assert.Equal(t, 10.0, bonus, described(r))
+	assert.Equal(t, "lines", r.Framing)
+}
+
+// TestIndependence keeps the grader from sharing code, and so mistakes, with what it could be asked to grade.
+func TestIndependence(t *testing.T) {
+	output, err := exec.CommandContext(t.Context(), "go", "list", "-deps", "./...").Output()
+	require.NoError(t, err)
+	packages := strings.Fields(string(output))
+	assert.Contains(t, packages, "pubsublab/lab/grade/runner")
+	for _, path := range packages {
+		for _, foreign := range []string{"server", "client", "protocol", "lab/topology", "lab/history"} {
+			if path == "pubsublab/"+foreign || strings.HasPrefix(path, "pubsublab/"+foreign+"/") {
+				t.Errorf("the grader imports %s", path)
+			}
+		}
+	}
+}
