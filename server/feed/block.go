@@ -117,11 +117,12 @@ func (b *block) render() int {
 	return cap(b.data) + markSize*cap(b.marks) - before
 }
 
-// grown tells whether the segment has more than the block.
-func (b *block) grown() bool {
+// more tells whether there is more than the first off bytes of the block: in it,
+// because another cursor has had it rendered, or in its segment.
+func (b *block) more(off int) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.segment == nil || b.segment.Grown(len(b.marks))
+	return b.segment == nil || off < len(b.data) || b.segment.Grown(len(b.marks))
 }
 
 // at returns the offset of a line of an entry that has been rendered, or of the

@@ -111,7 +111,7 @@ func (c *Cursor) move() bool {
 func (c *Cursor) park() bool {
 	c.set.mu.Lock()
 	defer c.set.mu.Unlock()
-	if c.stopped.Load() != nil || c.block.grown() {
+	if c.stopped.Load() != nil || c.block.more(c.off) {
 		return false
 	}
 	c.feed.park(c)

@@ -173,3 +173,17 @@ func TestNoWakeUpIsLost(t *testing.T) {
 		require.Zero(t, b.cached)
 	})
 }
+
+// Another cursor may have new bytes rendered after this one has looked and
+// before it parks: nobody would wake it for them.
+func TestNoCursorParksBehindWhatAnotherHadRendered(t *testing.T) {
+	b := newBench(t, 0, Config{})
+	late, quick := b.open("", protocol.Plain, protocol.From{}), b.open("", protocol.Plain, protocol.From{})
+	data, _ := late.set.read(late.block)
+	require.Empty(t, data, "it has looked")
+	b.add(lines("ada: one"))
+	require.Equal(t, "[FROM ada] : one\n", rest(t, quick))
+	require.False(t, late.park(), "P10: there is something by now")
+	require.Equal(t, "[FROM ada] : one\n", rest(t, late))
+	require.True(t, late.park())
+}
