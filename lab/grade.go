@@ -112,7 +112,10 @@ func (g *grading) one(ctx context.Context, dir, name string, progress func(done,
 	return r, errors.Join(err, run.Close())
 }
 
-func (g *grading) runner(_ context.Context, dir string) (runner.Runner, error) {
+func (g *grading) runner(ctx context.Context, dir string) (runner.Runner, error) {
+	if g.ServerImage != "" {
+		return runner.NewContainers(ctx, g.ServerImage, g.ClientImage)
+	}
 	return runner.NewProcesses(dir, g.ServerCmd, g.ClientCmd)
 }
 
