@@ -62,6 +62,7 @@ func ParseHello(line string) (Hello, error) {
 }
 
 func (h *Hello) set(key, value string) (err error) {
+	value = strings.Clone(value) // what is kept of a role line must not keep all of it in memory
 	switch {
 	case key == "name":
 		h.Name = value

@@ -33,6 +33,8 @@ const (
 	MaxName = 64
 	// MaxTopic is the longest topic or filter in bytes (P11).
 	MaxTopic = 256
+	// MaxTokens is how many tokens a topic or filter can have (P11): matching takes longer with each.
+	MaxTokens = 16
 	// MaxRun is the longest run identifier in bytes (P15).
 	MaxRun = 64
 	// MaxToken is the longest token in bytes (P18).

@@ -14,6 +14,9 @@ func checkTokens(s string, wildcards bool) error {
 		return fmt.Errorf("bad topic %s, expected at most %d bytes", quote(s), MaxTopic)
 	}
 	tokens := strings.Split(s, ".")
+	if len(tokens) > MaxTokens {
+		return fmt.Errorf("bad topic %s, expected at most %d tokens", quote(s), MaxTokens)
+	}
 	for i, token := range tokens {
 		if token == "*" || token == ">" {
 			if !wildcards {

@@ -117,12 +117,19 @@ func (b *block) render() int {
 	return cap(b.data) + markSize*cap(b.marks) - before
 }
 
-// more tells whether there is more than the first off bytes of the block: in it,
-// because another cursor has had it rendered, or in its segment.
-func (b *block) more(off int) bool {
+// all tells whether the first off bytes are all there is for now, and how many
+// messages they are then. There is more in the block when another cursor has had
+// it rendered, or in its segment.
+func (b *block) all(off int) (msgs int, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.segment == nil || off < len(b.data) || b.segment.Grown(len(b.marks))
+	if b.segment == nil || off < len(b.data) || b.segment.Grown(len(b.marks)) {
+		return 0, false
+	}
+	if n := len(b.marks); n > 0 {
+		msgs = b.marks[n-1].msgs
+	}
+	return msgs, true
 }
 
 // at returns the offset of a line of an entry that has been rendered, or of the

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -106,4 +107,37 @@ func TestADroppedBlockGoesOn(t *testing.T) {
 	b.requireCache()
 	require.EqualValues(t, 2, old.Close())
 	require.EqualValues(t, 2, young.Close())
+}
+
+// Memory is bounded by the cache, however many filters there are: who waits
+// for something new holds nothing, and goes on where it was in a block made again.
+func TestTheParkedHoldNoBlocks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 64<<20, Config{})
+		filters := []string{"a", "*", ">", "a.>"}
+		var takers []*taker
+		for _, filter := range filters {
+			takers = append(takers, b.take(b.open(filter, protocol.Plain, protocol.From{})))
+		}
+		b.add(lines("ada#a: one two"))
+		for i, k := range takers {
+			want := from(b.render(filters[i], protocol.Plain), 1)
+			require.Equal(t, want, k.taken())
+			require.Nil(t, k.c.block)
+		}
+		b.mu.Lock()
+		for b.cache.Len() > 0 {
+			b.forgetLocked(b.cache.Front().Value.(*block))
+		}
+		b.mu.Unlock()
+		b.add(lines("ada#a: three"))
+		for i, k := range takers {
+			require.Equal(t, from(b.render(filters[i], protocol.Plain), 3), k.taken(), "P10: topic=%s", filters[i])
+		}
+		b.j.Close()
+		synctest.Wait()
+		for i, k := range takers {
+			require.EqualValues(t, []int{3, 3, 3, 0}[i], k.c.Close())
+		}
+	})
 }

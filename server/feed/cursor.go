@@ -23,13 +23,13 @@ type Cursor struct {
 
 	// Owned by the owner.
 	preamble []byte // to be sent first
-	block    *block
+	block    *block // nil while parked, so that it need not stay in memory, and at the end
 	off      int    // in the block
-	before   int    // messages of the block that were not for this cursor
-	lines    uint64 // messages sent, this block's left out
+	before   int    // messages of the block that were not for this cursor, or are counted in lines
+	lines    uint64 // messages sent, those of the block behind before left out
 
 	// Guarded by the Set's lock.
-	segment *journal.Segment // written by the owner alone
+	segment *journal.Segment // written by the owner alone; nil at the end
 	slot    int              // in feed.parked; -1 when not parked
 	wake    func()           // called when it is unparked
 	cut     func()           // nil when it was called
@@ -111,9 +111,12 @@ func (c *Cursor) move() bool {
 func (c *Cursor) park() bool {
 	c.set.mu.Lock()
 	defer c.set.mu.Unlock()
-	if c.stopped.Load() != nil || c.block.more(c.off) {
+	msgs, all := c.block.all(c.off)
+	if c.stopped.Load() != nil || !all {
 		return false
 	}
+	c.lines += uint64(msgs - c.before)
+	c.before, c.block = msgs, nil
 	c.feed.park(c)
 	c.excused.Store(true)
 	return true
@@ -128,7 +131,7 @@ func (c *Cursor) Interrupt(err error) {
 	defer c.set.mu.Unlock()
 	c.stop(err)
 	if c.feed.unpark(c) {
-		c.wake()
+		c.set.wakeLocked(c)
 	}
 }
 
@@ -136,6 +139,8 @@ func (c *Cursor) Interrupt(err error) {
 func (c *Cursor) Close() (lines uint64) {
 	if c.block != nil {
 		c.lines += uint64(c.block.messages(c.off) - c.before)
+	}
+	if c.segment != nil {
 		c.set.journal.Release(c.segment)
 	}
 	c.set.close(c)

@@ -49,6 +49,8 @@ type feed struct {
 	blocks    map[uint64]*block // by the segment's Seq
 	cursors   map[*Cursor]struct{}
 	parked    []*Cursor    // those that wait for something new
+	topic     string       // of the last entry
+	matched   bool         // whether the filter wants it
 	blockSize atomic.Int64 // what a block may become: a little more than the last one, so that it need not grow often
 }
 
@@ -81,7 +83,7 @@ func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol
 	k := key{filter, format}
 	c.feed = s.feeds[k]
 	if c.feed == nil {
-		c.feed = &feed{key: k, blocks: map[uint64]*block{}, cursors: map[*Cursor]struct{}{}}
+		c.feed = &feed{key: k, blocks: map[uint64]*block{}, cursors: map[*Cursor]struct{}{}, matched: filter.Match("")}
 		s.feeds[k] = c.feed
 	}
 	c.feed.cursors[c] = struct{}{}
@@ -115,7 +117,7 @@ func (s *Set) Appended(e *journal.Entry) {
 	defer s.mu.Unlock()
 	for _, f := range s.feeds {
 		if f.wants(e) {
-			f.wakeAll()
+			s.wakeAllLocked(f)
 		}
 	}
 }
@@ -125,7 +127,7 @@ func (s *Set) Closed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range s.feeds {
-		f.wakeAll()
+		s.wakeAllLocked(f)
 	}
 }
 
@@ -153,7 +155,7 @@ func (s *Set) Pressed(oldest *journal.Segment) {
 			switch {
 			case c.segment != oldest:
 			case f.unpark(c):
-				c.wake()
+				s.wakeLocked(c)
 			case !s.cfg.CutSlow || c.excused.Load() || c.cut == nil:
 			case c.pressed.IsZero() || c.pressedAt != c.passed.Load():
 				c.pressed, c.pressedAt = now, c.passed.Load()
@@ -170,16 +172,26 @@ func (f *feed) wants(e *journal.Entry) bool {
 	if e.Event != nil {
 		return f.format.Events()
 	}
-	return f.filter.Match(e.Topic)
+	if e.Topic != f.topic {
+		f.topic, f.matched = e.Topic, f.filter.Match(e.Topic)
+	}
+	return f.matched
 }
 
-func (f *feed) wakeAll() {
+func (s *Set) wakeAllLocked(f *feed) {
 	for _, c := range f.parked {
 		c.slot = -1
-		c.wake()
+		s.wakeLocked(c)
 	}
 	clear(f.parked)
 	f.parked = f.parked[:0]
+}
+
+// wakeLocked lets a cursor go on that was parked. Should its block have left the
+// cache meanwhile, the new one has the same bytes at the same offsets.
+func (s *Set) wakeLocked(c *Cursor) {
+	c.block = s.blockLocked(c.feed, c.segment)
+	c.wake()
 }
 
 func (f *feed) park(c *Cursor) {

@@ -196,11 +196,14 @@ func (b *bench) parked(c *Cursor) bool {
 	return c.slot >= 0
 }
 
+// rendered is how many entries of its segment were rendered for a parked cursor's feed.
+func (b *bench) rendered(c *Cursor) int { return len(c.feed.blocks[c.segment.Seq].marks) }
+
 // rest takes what is there already; it does not wait.
 func rest(t testing.TB, c *Cursor) string {
 	t.Helper()
 	var text strings.Builder
-	for c.block != nil {
+	for c.segment != nil {
 		if data, complete := c.set.read(c.block); len(c.preamble) == 0 && c.off == len(data) {
 			if !complete || !c.move() {
 				break

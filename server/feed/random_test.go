@@ -178,7 +178,7 @@ func (r *random) read(f *follower, n int) bool {
 			return false
 		}
 	}
-	if f.block == nil {
+	if f.segment == nil {
 		return false
 	}
 	data, err := f.Next()

@@ -33,16 +33,17 @@ type Memory struct {
 	limit   int
 	watcher Watcher
 
-	mu       sync.Mutex
-	segments []*Segment // oldest first, never empty; only the last is not sealed
-	size     int        // of all segments, bytes
-	next     uint64     // the position of the next message
-	last     time.Time
-	runs     *runs
-	closed   bool
-	crowded  time.Time     // when an event last found too little room
-	waiting  int           // Appends that wait for room
-	room     chan struct{} // closed and replaced when there may be room, or no hope of it
+	mu        sync.Mutex
+	segments  []*Segment // oldest first, never empty; only the last is not sealed
+	size      int        // of all segments, bytes
+	next      uint64     // the position of the next message
+	last      time.Time
+	runs      *runs
+	closed    bool
+	pressing  *Segment      // the segment that readers were last told to leave
+	pressNext time.Time     // when they may be told again
+	waiting   int           // Appends that wait for room
+	room      chan struct{} // closed and replaced when there may be room, or no hope of it
 }
 
 // NewMemory returns an empty journal that keeps up to limit bytes, at least
@@ -131,17 +132,15 @@ func (m *Memory) makeRoomLocked(ctx context.Context, e *Entry) (pressed *Segment
 		if m.size+size <= m.limit || len(m.segments) == 1 {
 			return nil, nil
 		}
+		oldest, room := m.pressLocked(), m.room
 		if e.Event != nil && (m.size+size <= limit || e.Event.Kind == protocol.Left) {
-			if now := time.Now(); now.Sub(m.crowded) >= pressAgain {
-				m.crowded = now
-				return m.segments[0], nil
-			}
-			return nil, nil
+			return oldest, nil
 		}
-		oldest, room := m.segments[0], m.room
 		m.waiting++
 		m.mu.Unlock()
-		m.watcher.Pressed(oldest)
+		if oldest != nil {
+			m.watcher.Pressed(oldest)
+		}
 		again := time.NewTimer(pressAgain)
 		select {
 		case <-room:
@@ -157,6 +156,18 @@ func (m *Memory) makeRoomLocked(ctx context.Context, e *Entry) (pressed *Segment
 		}
 	}
 	return nil, ErrClosed
+}
+
+// pressLocked returns the oldest segment if readers are to be told to leave it.
+// However many Appends wait, that is done once and then from time to time: it
+// costs a look at each reader.
+func (m *Memory) pressLocked() *Segment {
+	now := time.Now()
+	if m.pressing == m.segments[0] && now.Before(m.pressNext) {
+		return nil
+	}
+	m.pressing, m.pressNext = m.segments[0], now.Add(pressAgain)
+	return m.pressing
 }
 
 func (m *Memory) wakeLocked() {
@@ -227,11 +238,20 @@ func (m *Memory) lastLocked(n uint64, filter protocol.Filter) Place {
 	next := m.next
 	m.mu.Unlock()
 	found := next
+	matches := map[string]bool{} // there are fewer topics than entries, and long filters
 search:
 	for i := len(segments) - 1; n > 0; i-- {
 		for j := len(entries) - 1; j >= 0; j-- {
 			e := &entries[j]
-			if e.Event != nil || !filter.Match(e.Topic) {
+			if e.Event != nil {
+				continue
+			}
+			match, known := matches[e.Topic]
+			if !known {
+				match = filter.Match(e.Topic)
+				matches[e.Topic] = match
+			}
+			if !match {
 				continue
 			}
 			if uint64(e.Count) >= n {

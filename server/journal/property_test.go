@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -170,7 +171,7 @@ func (p *property) randomEntry() Entry {
 // append tries to append, and checks what it says of room.
 func (p *property) append() {
 	e := p.randomEntry()
-	p.pressed = nil
+	p.pressed, p.pressNext = nil, time.Time{} // it may tell again
 	acked := false
 	oldest, size := p.segments[0], p.size
 	err := p.try(e, func(error) { acked = true })

@@ -180,7 +180,7 @@ func TestEventsNeverWait(t *testing.T) {
 		for range 1000 {
 			require.NoError(t, b.start(joined("bob")).result(t), "an arrival does not hang on how fast others read")
 		}
-		require.Equal(t, []uint64{1, 1}, b.pressed, "events tell that there is too little room, and not each of them")
+		require.Equal(t, []uint64{1}, b.pressed, "one tells for all that there is too little room")
 		waiting.waits(t, "messages do wait")
 		all := slow.rest()
 		require.NoError(t, waiting.result(t))
@@ -233,6 +233,24 @@ func TestLargeEntriesAreCut(t *testing.T) {
 		r.s = b.Advance(r.s)
 	}
 	require.EqualValues(t, 10_001, next)
+}
+
+// Telling readers costs a look at each of them.
+func TestOneTellsForAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, slow := full(t)
+		var attempts []*attempt
+		for range 100 {
+			attempts = append(attempts, b.start(lines("ada: one")))
+		}
+		require.Equal(t, []uint64{1}, b.pressed)
+		time.Sleep(10*pressAgain + pressAgain/2)
+		require.InDelta(t, 11, len(b.pressed), 1, "again from time to time")
+		slow.release()
+		for _, a := range attempts {
+			require.NoError(t, a.result(t))
+		}
+	})
 }
 
 // Whoever is woken without success waits on, and all get their turn.
