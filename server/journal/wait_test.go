@@ -245,6 +245,7 @@ func TestOneTellsForAllWhoWait(t *testing.T) {
 		}
 		require.Equal(t, []uint64{1}, b.pressed)
 		time.Sleep(10*pressAgain + pressAgain/2)
+		synctest.Wait()
 		require.InDelta(t, 11, len(b.pressed), 1, "again from time to time")
 		slow.release()
 		for _, a := range attempts {
