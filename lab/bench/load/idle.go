@@ -6,7 +6,7 @@ import (
 )
 
 // settle is how long a broker is left alone before its memory is read.
-const settle = 500 * time.Millisecond
+const settle = 300 * time.Millisecond
 
 // Idle returns how many bytes of resident memory a broker takes for each of so many subscribers that receive nothing.
 func Idle(ctx context.Context, target Target, subscribers int, resident func() (uint64, error)) (float64, error) {

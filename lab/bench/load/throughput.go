@@ -267,11 +267,13 @@ func (t *throughput) receive(i int) error {
 
 var errSilence = errors.New("nothing arrives any more")
 
-// watch ends a run in which nothing arrives any more.
+// watch ends a run in which nothing arrives any more. It looks often, so that a pause of the whole machine is not taken for one of
+// the broker.
 func (t *throughput) watch(ctx context.Context, stop func(error)) {
-	ticker := time.NewTicker(t.Patience)
+	const looks = 10
+	ticker := time.NewTicker(t.Patience / looks)
 	defer ticker.Stop()
-	for last := int64(0); ; {
+	for last, idle := int64(0), 0; idle < looks; {
 		select {
 		case <-ctx.Done():
 			return
@@ -281,10 +283,9 @@ func (t *throughput) watch(ctx context.Context, stop func(error)) {
 		for i := range t.got {
 			now += t.got[i].Load()
 		}
-		if now == last {
-			stop(errSilence)
-			return
+		if idle++; now != last {
+			last, idle = now, 0
 		}
-		last = now
 	}
+	stop(errSilence)
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	_ "embed"
+	"fmt"
 	"html/template"
 	"io"
 	"time"
@@ -18,6 +19,9 @@ type figure struct {
 	Plot  template.HTML
 }
 
+// hue is what a peer looks like in plots.
+type hue struct{ Title, Colour string }
+
 // view is what the page shows.
 type view struct {
 	*bench.Report
@@ -25,6 +29,7 @@ type view struct {
 	Took                       time.Duration
 	Lines                      []line
 	Problems                   []string
+	Key                        []hue
 	Throughput, Latency, Scale []figure
 }
 
@@ -37,6 +42,10 @@ func HTML(out io.Writer, r *bench.Report) error {
 	v := view{
 		Report: r, Versions: versions(r), Legend: legend(r), Lines: lines(r), Problems: problems(r),
 		Took: time.Duration(r.Took * float64(time.Second)).Round(time.Second),
+	}
+	for _, p := range r.Peers {
+		c := colours[p.Key]
+		v.Key = append(v.Key, hue{p.Title, fmt.Sprintf("#%02x%02x%02x", c.R, c.G, c.B)})
 	}
 	add := func(to *[]figure, title string, plot template.HTML, failed error) {
 		if failed != nil {

@@ -25,8 +25,8 @@ var colours = map[string]color.RGBA{
 	"nats":      {0x1c, 0x8f, 0xd4, 0xff},
 	"redis":     {0xd5, 0x5e, 0x00, 0xff},
 	"mosquitto": {0xb5, 0x6b, 0x9b, 0xff},
-	"relay":     {0x8c, 0x8c, 0x8c, 0xff},
-	"kernel":    {0xa6, 0xa6, 0xa6, 0xff},
+	"relay":     {0x74, 0x80, 0x8c, 0xff},
+	"kernel":    {0xb5, 0xaa, 0x8f, 0xff},
 }
 
 func newPlot(xLabel, yLabel string) *plot.Plot {
@@ -37,7 +37,6 @@ func newPlot(xLabel, yLabel string) *plot.Plot {
 		axis.Label.TextStyle.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 11}
 		axis.Tick.Label.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
 	}
-	p.Legend.TextStyle.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
 	return p
 }
 
@@ -100,7 +99,7 @@ func bars(r *bench.Report, w bench.Workload) (template.HTML, error) {
 		return "", nil
 	}
 	p.NominalY(names...)
-	p.X.Min = 0
+	p.X.Min, p.X.Max = 0, 1.06*p.X.Max // room for the last label
 	p.Y.Min, p.Y.Max = -0.6, float64(len(names))-0.4
 	return svg(p, 12*vg.Centimeter, vg.Length(2+0.72*float64(len(names)))*vg.Centimeter)
 }
@@ -115,7 +114,6 @@ func (a across) XError(i int) (low, up float64) { return points(a).YError(i) }
 // curves draws one line for each peer; at says where its points are.
 func curves(r *bench.Report, p *plot.Plot, at func(peer string) points) (template.HTML, error) {
 	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, decades{}
-	p.Legend.Top, p.Legend.Left = true, true
 	p.Add(faintGrid())
 	drawn := 0
 	for _, peer := range r.Peers {
@@ -135,13 +133,11 @@ func curves(r *bench.Report, p *plot.Plot, at func(peer string) points) (templat
 		}
 		whiskers.Color = colours[peer.Key]
 		p.Add(line, dots, whiskers)
-		p.Legend.Add(peer.Title, line)
 		drawn++
 	}
 	if drawn == 0 {
 		return "", nil
 	}
-	p.Y.Max *= 3 // room for the legend
 	return svg(p, 15*vg.Centimeter, 9*vg.Centimeter)
 }
 
