@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -33,6 +34,13 @@ func (r *recorder) Pressed(s *Segment) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.pressed = append(r.pressed, s.Seq)
+}
+
+// told is the segments that readers were asked to leave.
+func (r *recorder) told() []uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.pressed)
 }
 
 func (r *recorder) Closed() {

@@ -243,10 +243,10 @@ func TestOneTellsForAllWhoWait(t *testing.T) {
 		for range 100 {
 			attempts = append(attempts, b.start(lines("ada: one")))
 		}
-		require.Equal(t, []uint64{1}, b.pressed)
+		require.Equal(t, []uint64{1}, b.told())
 		time.Sleep(10*pressAgain + pressAgain/2)
 		synctest.Wait()
-		require.InDelta(t, 11, len(b.pressed), 1, "again from time to time")
+		require.InDelta(t, 11, len(b.told()), 1, "again from time to time")
 		slow.release()
 		for _, a := range attempts {
 			require.NoError(t, a.result(t))
