@@ -15,6 +15,10 @@ const (
 	smallReads = 8
 )
 
+// unframedRoom is the longest message of an unframed session: a read has to
+// bring all of it, so there is room for it while nothing comes.
+const unframedRoom = 16 << 10
+
 // Chunk is what a Decoder found next. Exactly one of Count, Err and End says something.
 type Chunk struct {
 	Lines []byte // Count messages, each followed by LF; valid until the Decoder's next call
@@ -59,10 +63,10 @@ func NewDecoder(maxLine int, received []byte) *Decoder {
 // SetUnframed makes each read one message until the first LF arrives (P3).
 // An LF right at the start still belongs to the role line.
 //
-// A read must then bring all of a message, so there is room for the longest.
+// A longer message than 16 KiB is then several.
 func (d *Decoder) SetUnframed() {
 	d.unframed, d.roleOpen = true, true
-	d.buf = append(d.buf, make([]byte, max(0, d.maxLine+2-len(d.buf)))...)
+	d.buf = append(d.buf, make([]byte, max(0, min(d.maxLine, unframedRoom)+2-len(d.buf)))...)
 }
 
 // SetLine makes the next line number n: a resumed run goes on counting (P15).
@@ -98,7 +102,7 @@ func (d *Decoder) Fill(n int) {
 	if d.small++; d.end >= len(d.buf)/16 {
 		d.small = 0
 	}
-	d.frame()
+	d.frame(n)
 }
 
 // Finish reports the end of the input: an unterminated rest is a last line (P7).
@@ -106,12 +110,12 @@ func (d *Decoder) Finish() {
 	if d.end > d.start && !d.skipping {
 		d.buf[d.end] = '\n'
 		d.end++
-		d.frame()
+		d.frame(1)
 	}
 }
 
-// frame finds where the whole lines end.
-func (d *Decoder) frame() {
+// frame finds where the whole lines end, n bytes having been added.
+func (d *Decoder) frame(n int) {
 	if d.skipping {
 		i := bytes.IndexByte(d.buf[d.start:d.end], '\n')
 		if i < 0 {
@@ -121,7 +125,9 @@ func (d *Decoder) frame() {
 		d.start += i + 1
 		d.skipping = false
 	}
-	d.complete = d.start + bytes.LastIndexByte(d.buf[d.start:d.end], '\n') + 1
+	if i := bytes.LastIndexByte(d.buf[max(d.start, d.end-n):d.end], '\n'); i >= 0 {
+		d.complete = max(d.start, d.end-n) + i + 1
+	}
 	d.checked = false
 }
 

@@ -149,6 +149,28 @@ func TestP3LateLineEndOfTheRole(t *testing.T) {
 	})
 }
 
+// A network may hold a part of the role line back for so long that what came
+// looks like an unframed client's. The rest is no message.
+func TestP3RoleLineInTwoPieces(t *testing.T) {
+	inBubble(t, Config{}, func(b *bench) {
+		sub := b.join("SUBSCRIBER")
+		pub := b.connect(roomy)
+		pub.send("PUBLISHER")
+		time.Sleep(protocol.UnframedSilence)
+		pub.want(b.welcome(protocol.Publisher, pub.name, 1, 1, 0), "P3")
+		pub.send(" name=ada token=secret\nhello\n")
+		pub.wantClosed("error: the role line came in two pieces, 200 ms apart, expected it in one\n", "P3: it is told what was wrong")
+		sub.want("", "P3: nobody hears the token")
+
+		pub = b.connect(roomy)
+		pub.send("PUBLISHER")
+		time.Sleep(protocol.UnframedSilence)
+		pub.want(b.welcome(protocol.Publisher, pub.name, 1, 1, 0), "P3")
+		pub.send("name=ada\n indented name=ada\n")
+		sub.want("[FROM "+pub.name+"] : name=ada\n[FROM "+pub.name+"] :  indented name=ada\n", "P3: these are messages")
+	})
+}
+
 func TestP5Takeover(t *testing.T) {
 	inBubble(t, Config{}, func(b *bench) {
 		sub := b.join("SUBSCRIBER format=plain name=x")

@@ -26,6 +26,9 @@ func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) 
 	answers.line(welcome.String())
 	for {
 		for c, ok := d.Next(); ok; c, ok = d.Next() {
+			if unframed && c.First == 1 && restOfRoleLine(c.Lines) {
+				return &mistake{"the role line came in two pieces, 200 ms apart, expected it in one"}
+			}
 			if end, err := s.take(c, answers); end || err != nil {
 				return err
 			}
@@ -49,6 +52,15 @@ func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) 
 		}
 		return io.EOF
 	}
+}
+
+// restOfRoleLine tells whether the first line behind a bare role word is what the
+// network held back of the role line. It is not for others to read: a token may
+// be in it.
+func restOfRoleLine(lines []byte) bool {
+	line, _, _ := bytes.Cut(lines, []byte{'\n'})
+	hello, err := protocol.ParseHello(protocol.Publisher.String() + string(line))
+	return err == nil && hello != protocol.Hello{Role: protocol.Publisher}
 }
 
 // take does what a chunk says: the end of the session, a line to reject, or
