@@ -19,8 +19,8 @@ import (
 )
 
 // listen opens the port. A peer that
-// vanishes without a word is noticed: after 30 s when nothing is said, and after
-// --stall-timeout when it does not confirm what is sent to it.
+// vanishes without a word is noticed: after 30 s or --stall-timeout, whichever
+// is longer.
 func (s *serve) listen() (net.Listener, error) {
 	config := net.ListenConfig{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3},

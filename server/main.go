@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -136,6 +137,7 @@ func (s *serve) Run() error {
 	})
 	log.Info("listening", "addr", listener.Addr().String(), "tls", s.TLSCert != "", "tokens", len(tokens))
 
+	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more is no reason to end
 	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	failed := make(chan error, 1)
@@ -144,6 +146,7 @@ func (s *serve) Run() error {
 	case err = <-failed:
 		log.Error("cannot accept connections any more", "error", err)
 	case <-stop.Done():
+		s.endAnyway()
 		log.Info("stopping: delivering what was accepted", "within", s.DrainTimeout)
 	case <-b.Idle():
 		log.Info("stopping: all clients have left")
@@ -162,12 +165,36 @@ func (s *serve) Run() error {
 	return err
 }
 
+// drainGrace is how long the process may take to end after its clients.
+const drainGrace = 3 * time.Second
+
+// endAnyway ends the process soon after --drain-timeout whatever happens: a log
+// that is open and not read, such as a full pipe, holds up whoever writes to it,
+// and saying so would too.
+func (s *serve) endAnyway() { time.AfterFunc(s.DrainTimeout+drainGrace, func() { os.Exit(1) }) }
+
 func newLog(format string, level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}
 	if format == "json" {
+		options.ReplaceAttr = func(_ []string, a slog.Attr) slog.Attr {
+			if a.Value.Kind() == slog.KindString {
+				a.Value = slog.StringValue(visible(a.Value.String()))
+			}
+			return a
+		}
 		return slog.New(slog.NewJSONHandler(os.Stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// visible shows what cannot be seen as an escape: JSON lets much of it through
+// that can drive a terminal. The text format does this by itself.
+func visible(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !strconv.IsPrint(r) }) {
+		return s
+	}
+	quoted := strconv.Quote(s)
+	return quoted[1 : len(quoted)-1]
 }
 
 func (h *healthcheck) Run() error {

@@ -45,19 +45,21 @@ func command(t *testing.T, args ...string) *exec.Cmd {
 type server struct {
 	t    *testing.T
 	cmd  *exec.Cmd
-	log  *bufio.Scanner
+	pipe io.ReadCloser  // what it logs
+	log  *bufio.Scanner // of pipe
 	seen []string
 	addr string
 }
 
 func start(t *testing.T, args ...string) *server {
 	s := &server{t: t, cmd: command(t, append(args, "--host", "127.0.0.1", "0")...)}
-	stderr, err := s.cmd.StderrPipe()
+	var err error
+	s.pipe, err = s.cmd.StderrPipe()
 	require.NoError(t, err)
 	require.NoError(t, s.cmd.Start())
 	t.Cleanup(func() { s.cmd.Process.Kill() })
-	s.log = bufio.NewScanner(stderr)
-	s.addr = s.logged(`msg=listening addr=(\S+)`)[1]
+	s.log = bufio.NewScanner(s.pipe)
+	s.addr = s.logged(`listening"?.*addr[=":]+([0-9.:]+)`)[1]
 	return s
 }
 
@@ -122,6 +124,40 @@ func TestServerOutput(t *testing.T) {
 	sub.Close()
 	s.logged(`msg="subscriber left" addr=\S+ lines=1 reason=(eof|reset) publishers=0 subscribers=0`)
 	require.Zero(t, s.stop(syscall.SIGTERM), "P17")
+}
+
+// A log that is open and not read holds up the server, but not its end.
+func TestStopWhileTheLogIsStuck(t *testing.T) {
+	t.Parallel()
+	s := start(t, "--echo", "--drain-timeout=0s")
+	pub := s.join("PUBLISHER ack=yes")
+	_, err := io.WriteString(pub, strings.Repeat(strings.Repeat("x", 1000)+"\n", 1000))
+	require.NoError(t, err)
+	acks := bufio.NewReader(pub)
+	for ack := ""; ack != "ack 1000\n"; {
+		ack, err = acks.ReadString('\n')
+		require.NoError(t, err)
+	}
+	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	state, err := s.cmd.Process.Wait()
+	require.NoError(t, err)
+	require.Equal(t, 1, state.ExitCode(), "P17: in spite of a megabyte of log in a pipe that holds a sixteenth")
+}
+
+func TestReaderOfTheLogGoes(t *testing.T) {
+	s := start(t)
+	s.pipe.Close()
+	s.join("SUBSCRIBER")
+	require.Zero(t, s.stop(syscall.SIGTERM), "P17")
+}
+
+func TestNothingInvisibleIsLogged(t *testing.T) {
+	for format, want := range map[string]string{"text": `line="\\x1b \\u009b \\x7f \\u202e ž"`, "json": `"line":"\\\\x1b \\\\u009b \\\\x7f \\\\u202e ž"`} {
+		s := start(t, "--echo", "--log-format="+format)
+		fmt.Fprintln(s.join("PUBLISHER"), "\x1b \u009b \x7f \u202e ž")
+		s.logged(want)
+		require.Zero(t, s.stop(syscall.SIGTERM))
+	}
 }
 
 func TestPortInUse(t *testing.T) {
