@@ -2,6 +2,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -126,7 +127,7 @@ func (p *Peer) findNATS(ctx context.Context, say func(string)) (how string, err 
 	if output, err := install.CombinedOutput(); ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	} else if err != nil {
-		return fmt.Sprintf("no nats-server on the path, and it cannot be built (%s): install it", lastLine(output)), nil
+		return fmt.Sprintf("no nats-server on the path, and it cannot be built (%s): install it", cmp.Or(lastLine(output), err.Error())), nil
 	}
 	return "", nil
 }
