@@ -81,6 +81,23 @@ func testSteadyReader(t *testing.T, cfg Config, client func(net.Conn) net.Conn) 
 	}
 }
 
+// A client whose handshake breaks off is not told that it should have spoken
+// TLS: it would give up (P18).
+func TestP18BrokenTLSHandshake(t *testing.T) {
+	certified := httptest.NewTLSServer(nil) // for its certificate
+	defer certified.Close()
+	_, listener := onTCP(t, Config{TLS: certified.TLS.Clone()})
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = conn.Write([]byte("\x16\x03\x01\x02\x00\x01")) // how a ClientHello begins
+	require.NoError(t, err)
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	told, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	require.Empty(t, string(told))
+}
+
 // A subscriber that pauses while the server stops still gets all (P17).
 func TestP17WaitsForWhatIsUnderWay(t *testing.T) {
 	b, listener := onTCP(t, Config{})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -156,8 +157,8 @@ func (s *session) end(err error) {
 	defer s.b.forget(s)
 	defer s.cancel(nil)
 	defer s.raw.Close()
-	if secure, ok := s.conn.(*tls.Conn); ok && !secure.ConnectionState().HandshakeComplete {
-		refuse(s.raw, protocol.SpeaksTLS) // it may be one that speaks plain text
+	if speaksPlain(s.conn, err) {
+		refuse(s.raw, protocol.SpeaksTLS)
 	}
 	s.b.doneFeeding(s)
 	close(s.left)
@@ -184,6 +185,15 @@ func (s *session) log() *slog.Logger {
 func (s *session) who() string { return strings.ToLower(s.hello.Role.String()) }
 
 func (s *session) topic() string { return s.hello.Topic + s.hello.Filter.String() }
+
+// speaksPlain tells whether a client seems to speak plain text where TLS is
+// spoken: it has sent something else, or it waits for the prompt. One whose
+// handshake broke off is not told so: it would not come back.
+func speaksPlain(conn net.Conn, err error) bool {
+	secure, ok := conn.(*tls.Conn)
+	return ok && !secure.ConnectionState().HandshakeComplete &&
+		(errors.As(err, new(tls.RecordHeaderError)) || errors.Is(err, os.ErrDeadlineExceeded))
+}
 
 // reason puts the end of a registered session into the protocol's words.
 func reason(err error) protocol.Reason {

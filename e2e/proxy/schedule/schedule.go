@@ -177,29 +177,7 @@ func New(seed uint64, others int64) *Schedule {
 	if s.Broker.Restart > 0 {
 		s.restart(r)
 	}
-	if s.Broker.TLS {
-		s.spareHandshakes()
-	}
 	return s
-}
-
-// spareHandshakes lets no TLS handshake be half-closed by the client: the
-// broker then says that it speaks TLS, and the client gives up.
-func (s *Schedule) spareHandshakes() {
-	const handshake = 4096
-	spare := func(n *Network) {
-		for i := range n.Plans {
-			if up := &n.Plans[i].Up; up.Fault == proxy.HalfClose {
-				up.At += handshake
-			}
-		}
-	}
-	for i := range s.Publishers {
-		spare(&s.Publishers[i].Network)
-	}
-	for i := range s.Subscribers {
-		spare(&s.Subscribers[i].Network)
-	}
 }
 
 // drawBroker draws what the schedule asks of its broker.
