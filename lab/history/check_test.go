@@ -129,6 +129,9 @@ func TestReport(t *testing.T) {
 		"allowed gap": {changed(complete("sub-2", without("ada: one", "ada: two")...), func(s *Subscriber) {
 			s.Received, s.GapsAllowed = slices.Insert(s.Received, 0, Message{Gap: 2}), true
 		}), "2 missing in declared gaps, otherwise " + ok},
+		"gap over what does not match": {Subscriber{Name: "sub-2", Filter: "t.>", FromFirst: true, ToEnd: true, GapsAllowed: true,
+			Received: append([]Message{{Gap: 5}}, receivedLines("bob: green", "bob: blue")...)},
+			"5 missing in declared gaps, otherwise " + ok},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := History{two(), []Subscriber{complete("sub-1", all()...), test.sub}}

@@ -138,7 +138,7 @@ func (j *judgement) gaps(absent int) {
 		if v.matches[p] && v.unclear[p] {
 			return
 		}
-		exact = exact && (!v.matches[p] || j.allSure(p))
+		exact = exact && v.matches[p] && j.allSure(p) // a gap counts what the filter does not match, too (P12)
 	}
 	for i, m := range v.Received {
 		if m.Gap > 0 && !v.GapsAllowed {

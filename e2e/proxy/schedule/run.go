@@ -209,9 +209,6 @@ func (r *runner) subscriber(ctx context.Context, i int) {
 	received.Name, received.Filter = s.Name, s.Filter
 	received.GapsAllowed = r.Broker.History > 0
 	received.FromFirst = s.From == "first" && !received.GapsAllowed || s.After == 0
-	if received.GapsAllowed && s.Filter != "" {
-		received.FromFirst = false // its gaps count what does not match, too (P12)
-	}
 	received.ToEnd = true
 	registered := sync.OnceFunc(func() {
 		r.subscribed.Done()
