@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -22,7 +23,7 @@ import (
 const seedsVariable = "PUBSUBLAB_GRADE_SEEDS"
 
 // atOnce bounds how many are graded at once: most of the time they wait.
-var atOnce = make(chan struct{}, 6)
+var atOnce = make(chan struct{}, 8)
 
 // gradeCommands grades what commands start, when it is its turn.
 func gradeCommands(ctx context.Context, dir string, server, client []string, o grade.Options) (*grade.Result, error) {
@@ -89,6 +90,7 @@ func withoutExtras(t *testing.T) *rubric.Rubric {
 
 // TestGallery grades what has exactly one fault, and finds that fault and no other, and what has none, with some seeds.
 func TestGallery(t *testing.T) {
+	t.Parallel()
 	seeds := 1
 	if text := os.Getenv(seedsVariable); text != "" {
 		var err error
@@ -99,24 +101,39 @@ func TestGallery(t *testing.T) {
 	}
 	entries, err := gallery.Prepare(t.Context(), "gallery", t.TempDir())
 	require.NoError(t, err)
-	plain := withoutExtras(t)
+	var tests []*graded
 	for _, e := range entries {
-		options := []grade.Options{{Name: e.Name, Seed: 1, Rubric: plain}}
-		if e.Fault == "" {
-			for seed := 2; seed <= seeds; seed++ {
-				options = append(options, grade.Options{Name: e.Name, Seed: uint64(seed)})
-			}
+		tests = append(tests, &graded{entry: e, options: grade.Options{Name: e.Name, Seed: 1, Rubric: withoutExtras(t)}})
+		for seed := 2; seed <= seeds && e.Fault == ""; seed++ {
+			tests = append(tests, &graded{entry: e, options: grade.Options{Name: e.Name, Seed: uint64(seed)}})
 		}
-		for _, o := range options {
-			t.Run(fmt.Sprintf("%s/%d", e.Name, o.Seed), func(t *testing.T) {
-				if _, err := exec.LookPath(e.Server[0]); err != nil {
-					t.Skip("this machine has no", e.Server[0])
-				}
-				t.Parallel()
-				r, err := gradeCommands(t.Context(), t.TempDir(), e.Server, e.Client, o)
-				require.NoError(t, err)
-				assert.Equal(t, e.Fails, failed(r), "%s\n%s", e.Fault, described(r))
+	}
+	// More at once than go test would: most of the time they wait.
+	var running sync.WaitGroup
+	for _, test := range tests {
+		if _, test.missing = exec.LookPath(test.entry.Server[0]); test.missing == nil {
+			running.Go(func() {
+				test.result, test.err = gradeCommands(t.Context(), t.TempDir(), test.entry.Server, test.entry.Client, test.options)
 			})
 		}
 	}
+	running.Wait()
+	for _, test := range tests {
+		t.Run(fmt.Sprintf("%s/%d", test.entry.Name, test.options.Seed), func(t *testing.T) {
+			if test.missing != nil {
+				t.Skip(test.missing)
+			}
+			require.NoError(t, test.err)
+			assert.Equal(t, test.entry.Fails, failed(test.result), "%s\n%s", test.entry.Fault, described(test.result))
+		})
+	}
+}
+
+// graded is one implementation, and what grading it with some options came to.
+type graded struct {
+	entry   gallery.Entry
+	options grade.Options
+	missing error // what this machine lacks to run it
+	result  *grade.Result
+	err     error
 }
