@@ -1,0 +1,117 @@
+package grade
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+const (
+	first  = "m1-k3vq9x-001."
+	second = "m2-aaabbb-017."
+)
+
+// Messages are found in whatever a server puts around them.
+func TestSightings(t *testing.T) {
+	for _, test := range []struct{ name, data, firstHas, secondHas string }{
+		{"the sample", "Waiting for messages...\n[FROM 127.0.0.1:4711] : " + first + " \n[FROM 127.0.0.1:4712] : " + second + " \n",
+			"[FROM 127.0.0.1:4711] :", "[FROM 127.0.0.1:4712] :"},
+		{"no newlines", "[FROM a]: " + first + "[FROM b]: " + second, "[FROM a]:", "[FROM b]:"},
+		{"behind", first + " (from a)\n" + second + " (from b)\n", "(from a)", "(from b)"},
+		{"on the line before", "from a:\n" + first + "\nfrom b:\n" + second + "\n", "from a:", "from b:"},
+		{"JSON", `{"from":"a","text":"` + first + `"}` + "\n" + `{"from":"b","text":"` + second + `"}` + "\n", `{"from":"a","text":"`, `{"from":"b","text":"`},
+		{"nothing", first + "\n" + second + "\n", "", ""},
+		{"nothing, no newlines", first + second, "", ""},
+		{"other case", "[FROM a] " + strings.ToUpper(first) + "[FROM b] " + second, "[FROM a]", "[FROM b]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			found := sightings([]byte(test.data))
+			if assert.Len(t, found, 2) {
+				assert.Equal(t, first, found[0].token)
+				assert.Equal(t, second, found[1].token)
+				assert.Equal(t, test.firstHas, found[0].decoration)
+				assert.Equal(t, test.secondHas, found[1].decoration)
+				assert.True(t, strings.EqualFold(found[0].raw, test.data[found[0].start:found[0].end]))
+			}
+		})
+	}
+	for _, cut := range []string{first[:13], first[1:], "m1-k3vq9x-\n001.", "m1-k3vq9x001."} {
+		assert.Empty(t, sightings([]byte(cut)), "%q", cut)
+	}
+}
+
+func TestMerged(t *testing.T) {
+	for data, end := range map[string]string{
+		"[FROM a] : " + first + "\n" + second + " \n":    "\n",
+		"[FROM a] : " + first + "\r\n" + second + "\r\n": "\r\n",
+		"[FROM a] : " + first + second:                   "",
+		first + second:                                   "",
+	} {
+		assert.True(t, merged([]byte(data), first, second, end), "%q", data)
+	}
+	for data, end := range map[string]string{
+		"[FROM a] : " + first + "\n[FROM a] : " + second + "\n": "\n",
+		"[FROM a] : " + first + "[FROM a] : " + second:          "",
+		first + "\n" + second + "\n":                            "\n", // cannot be told
+		"[FROM a] : " + second:                                  "\n",
+		"[FROM a] : " + first:                                   "\n",
+	} {
+		assert.False(t, merged([]byte(data), first, second, end), "%q", data)
+	}
+}
+
+func TestArrived(t *testing.T) {
+	const text = first + ` "Grüße" <日本> & 100%, back\slash`
+	for _, data := range []string{
+		"[FROM a] : " + text + "\n",
+		`{"text":"` + first + ` \"Grüße\" <日本> & 100%, back\\slash"}`,
+		`{"text":"` + first + ` \"Gr\u00fc\u00dfe\" <\u65e5\u672c> & 100%, back\\slash"}`,
+		`{"text":"` + first + ` \"Grüße\" \u003c日本\u003e \u0026 100%, back\\slash"}`,
+	} {
+		assert.True(t, arrived(data, text), "%s", data)
+	}
+	for _, data := range []string{
+		first + ` "Grüße" <日本> & 100%, backslash`,
+		first + ` "Gr??e" <日本> & 100%, back\slash`,
+		strings.ToUpper(text),
+		first,
+	} {
+		assert.False(t, arrived(data, text), "%s", data)
+	}
+}
+
+// The same seed makes the same words, and each room has its own.
+func TestWordsRepeat(t *testing.T) {
+	word := func(seed uint64, label string) string {
+		g := &grader{seed: seed}
+		return (&room{g: g, words: g.random(label)}).word()
+	}
+	assert.Equal(t, word(1, "traffic"), word(1, "traffic"))
+	assert.NotEqual(t, word(1, "traffic"), word(2, "traffic"))
+	assert.NotEqual(t, word(1, "traffic"), word(1, "quick"))
+	assert.Regexp(t, tokenShape, token(3, word(5, "x"), 1234))
+}
+
+func TestCatalogueIsInOrder(t *testing.T) {
+	before := map[string]bool{}
+	for _, c := range catalogue {
+		for _, below := range c.needs {
+			assert.True(t, before[below], "%s builds on %s, which has to be before it", c.id, below)
+		}
+		assert.False(t, before[c.id], "%s is there twice", c.id)
+		before[c.id] = true
+	}
+}
+
+func TestStepsAreCutToWhatCanBeRead(t *testing.T) {
+	data := []byte(strings.Repeat("x", 1000) + first + strings.Repeat("y", 1000))
+	cut := excerpt(data, []string{first})
+	assert.Len(t, cut, dataLimit)
+	assert.Contains(t, string(cut), first)
+
+	received := []byte("[FROM a] : " + first + "[FROM b] : " + second + "\nmore")
+	found := sightings(received)
+	assert.Equal(t, "[FROM a] : "+first+"[FROM b] : ", string(around(received, found[0])))
+	assert.Equal(t, "[FROM b] : "+second, string(around(received, found[1])))
+}
