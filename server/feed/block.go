@@ -90,7 +90,12 @@ func (b *block) render() int {
 	entries, sealed := b.segment.Entries(len(b.marks))
 	size := cap(b.data)
 	before := size + markSize*cap(b.marks)
-	if like := int(b.feed.blockSize.Load()); size < like && len(b.data) > like/8 {
+	coming := len(b.data)
+	for i := range entries {
+		coming += len(entries[i].Lines)
+	}
+	like := int(b.feed.blockSize.Load())
+	if size < like && coming > like/8 {
 		b.data = slices.Grow(b.data, like-len(b.data))
 	}
 	msgs := 0
@@ -111,7 +116,7 @@ func (b *block) render() int {
 		b.marks = append(b.marks, mark{len(b.data), msgs})
 	}
 	if sealed {
-		b.feed.blockSize.Store(int64(len(b.data) + len(b.data)/8))
+		b.feed.blockSize.Store(int64(max(len(b.data)+len(b.data)/16, like-like/16)))
 		b.segment = nil
 	}
 	return cap(b.data) + markSize*cap(b.marks) - before

@@ -51,7 +51,7 @@ type feed struct {
 	parked    []*Cursor    // those that wait for something new
 	topic     string       // of the last entry
 	matched   bool         // whether the filter wants it
-	blockSize atomic.Int64 // what a block may become: a little more than the last one, so that it need not grow often
+	blockSize atomic.Int64 // what a block may become: a little more than the largest of late, so that it need not grow
 }
 
 // NewSet returns the feeds of j, and watches it.
