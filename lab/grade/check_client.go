@@ -170,8 +170,10 @@ func clientPublishes(ctx context.Context, g *grader) (*finding, error) {
 	said = said[bytes.Index(said, []byte(tokens[0])):bytes.Index(said, []byte(tokens[2]))]
 	for line := range bytes.Lines(said) {
 		if text := bytes.TrimSpace(line); len(text) > 0 && !tokenShape.Match(text) {
-			return c.wrong("The client sent %q between two messages, which nobody had typed.",
-				"What is meant for the screen goes to the socket.", tokens, text), nil
+			f := c.wrong("The client sent %q between two messages, which nobody had typed.",
+				"What is meant for the screen goes to the socket.", tokens, text)
+			f.slice = append(f.slice, Step{At: c.room.now(), Kind: Wrong, From: c.name, To: serverName, Data: text})
+			return f, nil
 		}
 	}
 	return nil, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -224,7 +225,11 @@ func quickMessages(ctx context.Context, g *grader) (*finding, error) {
 		}, nil
 	}
 	if merged(bytes.ToLower(s.in.Bytes()), first.token, second.token, g.dialect.msgEnd) {
-		steps := r.slice([]*peer{p, s}, tokens)
+		steps := slices.DeleteFunc(r.slice([]*peer{p, s}, tokens), func(step Step) bool { return step.From == serverName })
+		data := s.in.Bytes()
+		at := bytes.Index(bytes.ToLower(data), []byte(first.token))
+		start := bytes.LastIndexByte(data[:at], '\n') + 1
+		steps = append(steps, Step{At: s.in.At(at).Sub(r.began), Kind: Wrong, From: serverName, To: s.name, Data: excerpt(data[start:], nil)})
 		cause := "One recv is not one message: split what was received at the newlines, and keep the rest for the next recv."
 		if g.dialect.msgEnd == "" {
 			cause = "One recv is not one message: end each message with a newline in the client, and split at newlines in the server."

@@ -336,7 +336,7 @@ func (t *traffic) wrongSender(s *peer, m message, what string) *finding {
 	near := t.of(other)[0]
 	return &finding{
 		what:  what,
-		cause: "The address is taken from a variable that all clients share; pass the address of each client to its own thread.",
+		cause: "What stands before messages names nobody (put the sender's address there), or the address is in a variable that all clients share (pass each client's to its own thread).",
 		slice: t.mark(t.room.slice([]*peer{m.from, other, s}, []string{m.token, near.token}), s, m.token, 0),
 	}
 }
