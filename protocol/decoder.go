@@ -35,8 +35,8 @@ type Chunk struct {
 //	d.Fill(n)
 //	for c, ok := d.Next(); ok; c, ok = d.Next() { ... }
 //
-// A block of many lines costs a few passes over its bytes and no work per
-// line, unless a line in it is out of the ordinary. A Decoder is for one
+// A block of many lines costs a few passes over its bytes and next to no work
+// per line, unless a line in it is out of the ordinary. A Decoder is for one
 // goroutine.
 type Decoder struct {
 	buf        []byte
@@ -147,11 +147,13 @@ func (d *Decoder) Next() (Chunk, bool) {
 		return Chunk{}, false
 	}
 	block := d.buf[d.start:d.complete]
-	if !d.checked && d.plain(block) {
-		c := Chunk{Lines: block, Count: bytes.Count(block, []byte{'\n'}), First: d.line + 1}
-		d.line += uint64(c.Count)
-		d.start = d.complete
-		return c, true
+	if !d.checked {
+		if n, ok := d.plain(block); ok {
+			c := Chunk{Lines: block, Count: n, First: d.line + 1}
+			d.line += uint64(n)
+			d.start = d.complete
+			return c, true
+		}
 	}
 	d.checked = true
 	return d.nextChecked(), true
@@ -189,20 +191,34 @@ func (d *Decoder) nextUnframed() (Chunk, bool) {
 	return Chunk{Lines: append(data, '\n'), Count: 1, First: d.line}, true
 }
 
-// plain tells whether every line of a block is a message just as it stands.
-func (d *Decoder) plain(block []byte) bool {
-	if bytes.IndexByte(block, '\r') >= 0 || bytes.IndexByte(block, 0) >= 0 ||
-		bytes.Contains(block, []byte(Terminate)) || !utf8.Valid(block) {
-		return false
+// plain tells whether every line of a block is a message just as it stands, and
+// how many there are.
+func (d *Decoder) plain(block []byte) (lines int, ok bool) {
+	if bytes.IndexByte(block, '\r') >= 0 || bytes.IndexByte(block, 0) >= 0 || !utf8.Valid(block) {
+		return 0, false
 	}
-	for len(block) > d.maxLine {
-		i := bytes.LastIndexByte(block[:d.maxLine+1], '\n')
-		if i < 0 {
-			return false
+	for ; len(block) > 0; lines++ {
+		i := bytes.IndexByte(block, '\n')
+		if i > d.maxLine || isTerminate(block[:i]) {
+			return 0, false
 		}
 		block = block[i+1:]
 	}
-	return true
+	return lines, true
+}
+
+// isTerminate tells whether a line says terminate. For nearly all lines their
+// ends tell that they do not: this is asked of every line.
+func isTerminate(line []byte) bool {
+	if len(line) < len(Terminate) {
+		return false
+	}
+	first, last := line[0], line[len(line)-1]
+	other := func(c, end byte) bool { return c > ' ' && c < utf8.RuneSelf && c != end }
+	if other(first, Terminate[0]) || other(last, Terminate[len(Terminate)-1]) {
+		return false
+	}
+	return string(bytes.TrimSpace(line)) == Terminate
 }
 
 // nextChecked looks at each line up to the next one that is not a message,
@@ -214,7 +230,7 @@ func (d *Decoder) nextChecked() Chunk {
 		length := bytes.IndexByte(d.buf[d.start:d.complete], '\n')
 		line := bytes.TrimSuffix(d.buf[d.start:d.start+length], []byte{'\r'})
 		err := d.check(line)
-		end := err == nil && string(bytes.TrimSpace(line)) == Terminate
+		end := err == nil && isTerminate(line)
 		if (err != nil || end) && c.Count > 0 {
 			break // these lines first; this one is looked at again
 		}

@@ -44,7 +44,7 @@ func benchmarkFanOut(b *testing.B, publishers, subscribers, size int) {
 	go broker.Serve(listener)
 	defer broker.Shutdown(context.Background())
 
-	line := append(bytes.Repeat([]byte{'x'}, size-1), '\n')
+	line := append(bytes.Repeat([]byte("the quick brown fox jumps over a lazy dog "), 1+size/42)[:size-1], '\n')
 	each := (b.N + publishers - 1) / publishers
 	var received sync.WaitGroup
 	for range subscribers {
