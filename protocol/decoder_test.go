@@ -223,24 +223,3 @@ func TestTrimLine(t *testing.T) {
 		assert.Equal(t, want, string(TrimLine([]byte(line))), "%q", line)
 	}
 }
-
-// An op is a block of 64 KiB of lines.
-func BenchmarkDecoder(b *testing.B) {
-	for _, size := range []int{16, 64, 1024} {
-		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
-			line := strings.Repeat("the quick brown fox jumps over a lazy dog ", 1+size/42)[:size-1] + "\n"
-			block := []byte(strings.Repeat(line, (64<<10)/size))
-			d := NewDecoder(MaxLine, nil)
-			b.SetBytes(int64(len(block)))
-			for b.Loop() {
-				for rest := block; len(rest) > 0; {
-					n := copy(d.Space(), rest)
-					d.Fill(n)
-					rest = rest[n:]
-					for _, ok := d.Next(); ok; _, ok = d.Next() {
-					}
-				}
-			}
-		})
-	}
-}
