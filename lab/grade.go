@@ -207,9 +207,9 @@ type gradeBar struct {
 func newGradeBar(out *os.File, submissions int) *gradeBar {
 	b := &gradeBar{done: make([]int, submissions)}
 	if term.IsTerminal(int(out.Fd())) {
-		b.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(io.Writer(out)), progressbar.OptionSetWidth(24),
+		b.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(io.Writer(out)), progressbar.OptionSetWidth(16),
 			progressbar.OptionShowCount(), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(false),
-			progressbar.OptionSetDescription("starting"))
+			progressbar.OptionSetDescription(fmt.Sprintf("%-42s", "starting")))
 	}
 	return b
 }
@@ -233,7 +233,7 @@ func (b *gradeBar) part(i int, name string) func(done, of int, next string) {
 		if name != "" {
 			next = name + ": " + next
 		}
-		b.bar.Describe(next)
+		b.bar.Describe(fmt.Sprintf("%-42.42s", next)) // so that the bar stays where it is, on one line
 		_ = b.bar.Set(total)
 	}
 }

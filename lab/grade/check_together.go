@@ -152,7 +152,7 @@ func terminateIsNoMessage(ctx context.Context, g *grader) (*finding, error) {
 	r.await(ctx, subscribers, messages)
 	r.settle(ctx)
 	data := s.in.Bytes()
-	at := bytes.Index(bytes.ToLower(data), []byte("terminate"))
+	at := bytes.Index(lower(data), []byte("terminate"))
 	if at < 0 {
 		return nil, nil
 	}
@@ -224,10 +224,10 @@ func quickMessages(ctx context.Context, g *grader) (*finding, error) {
 			slice: r.slice([]*peer{p, s}, tokens, missing(s, m)),
 		}, nil
 	}
-	if merged(bytes.ToLower(s.in.Bytes()), first.token, second.token, g.dialect.msgEnd) {
+	if merged(lower(s.in.Bytes()), first.token, second.token, g.dialect.msgEnd) {
 		steps := slices.DeleteFunc(r.slice([]*peer{p, s}, tokens), func(step Step) bool { return step.From == serverName })
 		data := s.in.Bytes()
-		at := bytes.Index(bytes.ToLower(data), []byte(first.token))
+		at := bytes.Index(lower(data), []byte(first.token))
 		start := bytes.LastIndexByte(data[:at], '\n') + 1
 		steps = append(steps, Step{At: s.in.At(at).Sub(r.began), Kind: Wrong, From: serverName, To: s.name, Data: excerpt(data[start:], nil)})
 		cause := "One recv is not one message: split what was received at the newlines, and keep the rest for the next recv."

@@ -164,7 +164,7 @@ func (r *room) try(ctx context.Context, d *dialect) (works bool, slice []Step, e
 		}
 		d.rest = min(max(10*time.Since(sent), d.rest), time.Second)
 		subscriber.in.Quiet(ctx, 10*time.Millisecond)
-		data := bytes.ToLower(subscriber.in.Bytes()[mark:])
+		data := lower(subscriber.in.Bytes()[mark:])
 		if d.msgEnd != "" && !bytes.Contains(data, []byte(first.token)) {
 			continue // one of two: it cannot be seen yet whether they were told apart
 		}

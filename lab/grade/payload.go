@@ -91,3 +91,15 @@ func merged(data []byte, first, second, end string) bool {
 	line := data[:at][bytes.LastIndexByte(data[:at], '\n')+1:]
 	return len(bytes.TrimSpace(between)) == 0 && len(bytes.TrimSpace(line)) > 0
 }
+
+// lower is data with ASCII letters in lower case. Unlike bytes.ToLower it keeps every byte in its place, whatever the
+// submission sent.
+func lower(data []byte) []byte {
+	low := bytes.Clone(data)
+	for i, b := range low {
+		if 'A' <= b && b <= 'Z' {
+			low[i] = b - 'A' + 'a'
+		}
+	}
+	return low
+}

@@ -115,3 +115,26 @@ func TestStepsAreCutToWhatCanBeRead(t *testing.T) {
 	assert.Equal(t, "[FROM a] : "+first+"[FROM b] : ", string(around(received, found[0])))
 	assert.Equal(t, "[FROM b] : "+second, string(around(received, found[1])))
 }
+
+// What a submission sends is hostile: whatever it is, tokens are where they are said to be, and nothing panics.
+func FuzzSightings(f *testing.F) {
+	for _, seed := range []string{"", "[FROM a] : " + first + "\n" + second, strings.ToUpper(first) + "\xff\u0130" + second, first[:9] + second} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		end := 0
+		for _, s := range sightings(data) {
+			assert.Equal(t, s.raw, string(data[s.start:s.end]))
+			assert.True(t, containsFold(data, strings.ToLower(s.raw)) || !isASCII(s.raw), "%q", s.raw)
+			assert.LessOrEqual(t, end, s.start)
+			assert.LessOrEqual(t, len(around(data, s)), dataLimit)
+			end = s.end
+		}
+		merged(lower(data), first, second, "\n")
+		assert.Len(t, lower(data), len(data))
+	})
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r > 127 }) < 0
+}

@@ -76,7 +76,7 @@ func anyIn(data []byte, tokens []string) bool {
 
 // containsFold looks for a token, which is in lower case.
 func containsFold(data []byte, token string) bool {
-	return bytes.Contains(data, []byte(token)) || bytes.Contains(bytes.ToLower(data), []byte(token))
+	return bytes.Contains(data, []byte(token)) || bytes.Contains(lower(data), []byte(token))
 }
 
 // excerpt cuts data to what can be read, around the first of the tokens.
