@@ -19,12 +19,13 @@ type block struct {
 
 	mu      sync.Mutex
 	segment *journal.Segment // nil when all of it is rendered
-	data    []byte           // append-only: what has been handed out never changes
+	data    []byte           // append-only: what has been handed out never changes while a cursor is in it
 	marks   []mark           // one for each entry rendered
 
 	// Guarded by the Set's lock.
 	size  int           // bytes that the cache counts for it
 	place *list.Element // in the cache; nil when it is no longer there
+	refs  int           // cursors in it
 }
 
 // mark is the end of an entry in a block.
@@ -37,8 +38,9 @@ const (
 	markSize      = int(unsafe.Sizeof(mark{}))
 )
 
-// blockLocked returns the block of a segment, an empty one if there is none.
-func (s *Set) blockLocked(f *feed, segment *journal.Segment) *block {
+// acquireLocked returns the block of a segment, an empty one if there is none,
+// for a cursor to be in.
+func (s *Set) acquireLocked(f *feed, segment *journal.Segment) *block {
 	b := f.blocks[segment.Seq]
 	if b == nil {
 		b = &block{feed: f, seq: segment.Seq, segment: segment, size: blockOverhead}
@@ -46,7 +48,27 @@ func (s *Set) blockLocked(f *feed, segment *journal.Segment) *block {
 		s.cached += b.size
 		f.blocks[b.seq] = b
 	}
+	b.refs++
 	return b
+}
+
+// releaseLocked takes a cursor out of the block it is in. What Next returned is
+// not valid any more.
+func (s *Set) releaseLocked(c *Cursor) {
+	b := c.block
+	c.block = nil
+	b.refs--
+	s.recycleLocked(b)
+}
+
+// recycleLocked keeps the memory of a block that nobody can see any more for
+// another one: to clear new memory takes longer than to fill it.
+func (s *Set) recycleLocked(b *block) {
+	if b.refs == 0 && b.place == nil && cap(b.data) > 0 {
+		data := b.data
+		b.data = nil
+		s.spare.Put(&data)
+	}
 }
 
 // forgetLocked drops a block from the cache. Cursors in it go on with it.
@@ -58,6 +80,7 @@ func (s *Set) forgetLocked(b *block) {
 	s.cache.Remove(b.place)
 	b.place = nil
 	delete(b.feed.blocks, b.seq)
+	s.recycleLocked(b)
 }
 
 // read renders what the segment has and the block has not, and returns all of
@@ -66,7 +89,7 @@ func (s *Set) read(b *block) (data []byte, complete bool) {
 	b.mu.Lock()
 	grown := 0
 	if b.segment != nil {
-		grown = b.render()
+		grown = b.render(&s.spare)
 	}
 	data, complete = b.data, b.segment == nil
 	b.mu.Unlock()
@@ -86,7 +109,7 @@ func (s *Set) read(b *block) (data []byte, complete bool) {
 
 // render appends what is new in the segment, and returns by how many bytes the
 // block's memory has grown.
-func (b *block) render() int {
+func (b *block) render(spare *sync.Pool) int {
 	entries, sealed := b.segment.Entries(len(b.marks))
 	size := cap(b.data)
 	before := size + markSize*cap(b.marks)
@@ -96,7 +119,11 @@ func (b *block) render() int {
 	}
 	like := int(b.feed.blockSize.Load())
 	if size < like && coming > like/8 {
-		b.data = slices.Grow(b.data, like-len(b.data))
+		if old, ok := spare.Get().(*[]byte); ok && cap(*old) >= like && cap(*old) <= 2*like {
+			b.data = append((*old)[:0], b.data...)
+		} else {
+			b.data = slices.Grow(b.data, like-len(b.data))
+		}
 	}
 	msgs := 0
 	if n := len(b.marks); n > 0 {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -140,4 +141,42 @@ func TestTheParkedHoldNoBlocks(t *testing.T) {
 			require.EqualValues(t, []int{3, 3, 3, 0}[i], k.c.Close())
 		}
 	})
+}
+
+// Memory of blocks is used again, but not while anybody can see it.
+func TestMemoryOfBlocksIsUsedAgain(t *testing.T) {
+	b := newBench(t, 64<<20, Config{})
+	word := strings.Repeat("x", 500)
+	for n := range 20_000 {
+		b.add(lines(fmt.Sprintf("ada: %s%d %s%d", word, n, word, n)))
+	}
+	held := map[*Cursor]string{}
+	seen := map[*byte]bool{}
+	blocks := 0
+	quick := b.open("", protocol.Plain, protocol.FromFirst())
+	for {
+		data, complete := b.read(quick.block)
+		seen[unsafe.SliceData(data)] = true
+		blocks++
+		if !complete {
+			break
+		}
+		if blocks%16 == 0 {
+			slow := b.open("", protocol.Plain, protocol.FromPosition(b.log.entries[0].Pos+uint64(blocks)*100))
+			data, err := slow.Next()
+			require.NoError(t, err)
+			held[slow] = string(data)
+		}
+		quick.off = len(data)
+		require.True(t, quick.move())
+	}
+	require.Less(t, len(seen), blocks, "blocks share memory, one after the other")
+	for slow, text := range held {
+		data, err := slow.Next()
+		require.NoError(t, err)
+		require.True(t, text == string(data), "what was handed out does not change")
+		slow.Close()
+	}
+	require.True(t, from(b.render("", protocol.Plain), 1) == rest(t, b.open("", protocol.Plain, protocol.FromFirst())))
+	quick.Close()
 }

@@ -47,8 +47,8 @@ type Cursor struct {
 // Start returns the position of the first message that can come (P12).
 func (c *Cursor) Start() uint64 { return c.start }
 
-// Next returns all there is to send that is contiguous in memory. The bytes
-// never change. Where there is nothing, it parks the cursor and returns nothing:
+// Next returns all there is to send that is contiguous in memory. The bytes do
+// not change until the next call of Next or Close. Where there is nothing, it parks the cursor and returns nothing:
 // from then on the cursor belongs to whoever its wake function lets call Next
 // again. The error is io.EOF at the end of a closed journal, ErrSlow when the
 // cursor was cut off, or what Interrupt was given.
@@ -98,12 +98,12 @@ func (c *Cursor) move() bool {
 	next := c.set.journal.Advance(c.segment)
 	c.set.mu.Lock()
 	defer c.set.mu.Unlock()
+	c.set.releaseLocked(c)
 	c.segment = next
 	if next == nil {
-		c.block = nil
 		return false
 	}
-	c.block, c.off = c.set.blockLocked(c.feed, next), 0
+	c.block, c.off = c.set.acquireLocked(c.feed, next), 0
 	return true
 }
 
@@ -116,7 +116,8 @@ func (c *Cursor) park() bool {
 		return false
 	}
 	c.lines += uint64(msgs - c.before)
-	c.before, c.block = msgs, nil
+	c.before = msgs
+	c.set.releaseLocked(c)
 	c.feed.park(c)
 	c.excused.Store(true)
 	return true

@@ -34,6 +34,7 @@ type Set struct {
 
 	mu     sync.Mutex
 	feeds  map[key]*feed
+	spare  sync.Pool  // of *[]byte: memory of blocks that are gone
 	cache  *list.List // of *block, in the order of their making
 	cached int        // bytes in cache
 }
@@ -87,7 +88,7 @@ func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol
 		s.feeds[k] = c.feed
 	}
 	c.feed.cursors[c] = struct{}{}
-	c.block = s.blockLocked(c.feed, c.segment)
+	c.block = s.acquireLocked(c.feed, c.segment)
 	s.mu.Unlock()
 
 	s.read(c.block)
@@ -101,6 +102,9 @@ func (s *Set) close(c *Cursor) {
 	defer s.mu.Unlock()
 	f := c.feed
 	f.unpark(c)
+	if c.block != nil {
+		s.releaseLocked(c)
+	}
 	delete(f.cursors, c)
 	if len(f.cursors) > 0 {
 		return
@@ -190,7 +194,7 @@ func (s *Set) wakeAllLocked(f *feed) {
 // wakeLocked lets a cursor go on that was parked. Should its block have left the
 // cache meanwhile, the new one has the same bytes at the same offsets.
 func (s *Set) wakeLocked(c *Cursor) {
-	c.block = s.blockLocked(c.feed, c.segment)
+	c.block = s.acquireLocked(c.feed, c.segment)
 	c.wake()
 }
 

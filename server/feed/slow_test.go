@@ -57,7 +57,7 @@ func TestP16TheSlowOneIsCutOff(t *testing.T) {
 
 		done := b.press()
 		require.Zero(t, cuts.Load(), "P16: it may be in full flight")
-		time.Sleep(2 * slowAfter)
+		time.Sleep(3 * slowAfter)
 		require.EqualValues(t, 1, cuts.Load(), "P16: publishers wait for it, and it passes nothing")
 		require.Zero(t, behindCuts.Load(), "only those who are in the way")
 		_, err = slow.Next()
