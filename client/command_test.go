@@ -145,6 +145,20 @@ func TestHelpAndVersion(t *testing.T) {
 	assert.Regexp(t, `^client \S+ go1\.\d+`, got.stdout)
 }
 
+func TestRoleFromAPipe(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		assert.Equal(t, protocol.Publisher, p.Accept("").Role)
+		p.Want("hello", "terminate")
+	})
+	got := client(t, s, strings.NewReader(" publisher \nhello\n"), "HOST PORT")
+	assert.Equal(t, 1, got.exit, "nothing was acknowledged")
+	assert.Empty(t, got.stdout, "a program may read it")
+	assert.Contains(t, got.stderr, protocol.Prompt)
+	got = client(t, s, strings.NewReader("hello\n"), "HOST PORT")
+	assert.Equal(t, 2, got.exit)
+	assert.Contains(t, got.stderr, `client: error: unknown role "hello", expected PUBLISHER or SUBSCRIBER`)
+}
+
 func TestPublishFromAPipe(t *testing.T) {
 	s := fake.New(t, func(p *fake.Peer) {
 		h := p.Accept(" next=1")

@@ -66,22 +66,30 @@ func (c *command) role(ctx context.Context) (protocol.Role, error) {
 	if c.Role != "" {
 		return protocol.ParseRole(c.Role)
 	}
+	out := c.console.out
 	if !c.console.inTerm {
-		return 0, errUsage{errors.New("no role given: add PUBLISHER or SUBSCRIBER")}
+		out = c.console.err // a program may read the output
 	}
 	for {
-		io.WriteString(c.console.out, protocol.Prompt)
+		io.WriteString(out, protocol.Prompt)
 		line, err := c.console.readLine(ctx)
-		if err != nil {
-			io.WriteString(c.console.out, "\n")
-			return 0, errors.New("no role chosen")
+		line = strings.TrimSpace(line)
+		if err != nil && line == "" {
+			io.WriteString(out, "\n")
+			if c.console.inTerm {
+				return 0, errors.New("no role chosen")
+			}
+			return 0, errUsage{errors.New("no role given: add PUBLISHER or SUBSCRIBER")}
 		}
-		role, err := protocol.ParseRole(strings.TrimSpace(line))
+		role, err := protocol.ParseRole(line)
 		if err == nil {
 			if err := c.check(role); err != nil {
 				return 0, errUsage{err}
 			}
 			return role, nil
+		}
+		if !c.console.inTerm {
+			return 0, errUsage{err}
 		}
 		c.console.notice("error: %v", err)
 	}
