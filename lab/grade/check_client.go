@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -99,8 +98,7 @@ func (c *guest) wrong(what, cause string, tokens []string, args ...any) *finding
 		default:
 		}
 	}
-	slices.SortStableFunc(steps, func(a, b Step) int { return int(a.At - b.At) })
-	return &finding{what: fmt.Sprintf(what, args...), cause: cause, slice: steps[:min(len(steps), sliceLimit)]}
+	return &finding{what: fmt.Sprintf(what, args...), cause: cause, slice: inOrder(steps)}
 }
 
 func (c *guest) close() {

@@ -80,6 +80,8 @@ func serverAnnounces(ctx context.Context, g *grader) (*finding, error) {
 	}, nil
 }
 
+const samplePrompt = "Enter your role (PUBLISHER/SUBSCRIBER) : "
+
 func serverAsksRole(ctx context.Context, g *grader) (*finding, error) {
 	p := g.lobby.peers[0]
 	ctx, cancel := g.patient(ctx)
@@ -87,7 +89,7 @@ func serverAsksRole(ctx context.Context, g *grader) (*finding, error) {
 	if g.dialect.prompts = p.in.Wait(ctx, rolePrompt.Match); g.dialect.prompts {
 		return nil, nil
 	}
-	missing := Step{Kind: Missing, From: serverName, To: p.name, Data: []byte("Enter your role (PUBLISHER/SUBSCRIBER) : ")}
+	missing := Step{Kind: Missing, From: serverName, To: p.name, Data: []byte(samplePrompt)}
 	return &finding{
 		what:  fmt.Sprintf("The server did not ask a new client for its role within %v. (It was told the role unasked from here on.)", g.patience),
 		cause: "Nothing is sent to the client behind accept(), or it stays in a buffer: flush it.",
@@ -113,7 +115,7 @@ func serverSeveral(ctx context.Context, g *grader) (*finding, error) {
 		if served, err := g.serves(ctx, r, p, role); err != nil {
 			return nil, err
 		} else if !served {
-			missing := Step{Kind: Missing, From: serverName, To: p.name, Data: []byte("anything")}
+			missing := Step{Kind: Missing, From: serverName, To: p.name, Data: []byte(samplePrompt)}
 			others := "another client was"
 			if i > 1 {
 				others = fmt.Sprintf("%d clients were", i)

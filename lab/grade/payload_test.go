@@ -1,8 +1,10 @@
 package grade
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 )
@@ -114,6 +116,19 @@ func TestStepsAreCutToWhatCanBeRead(t *testing.T) {
 	found := sightings(received)
 	assert.Equal(t, "[FROM a] : "+first+"[FROM b] : ", string(around(received, found[0])))
 	assert.Equal(t, "[FROM b] : "+second, string(around(received, found[1])))
+}
+
+func TestLongSlicesKeepTheirEnds(t *testing.T) {
+	var steps []Step
+	for i := range 100 {
+		steps = append(steps, Step{At: time.Duration(100 - i)})
+	}
+	short := inOrder(steps)
+	assert.Len(t, short, sliceLimit+1)
+	assert.Equal(t, time.Duration(1), short[0].At)
+	assert.Equal(t, time.Duration(100), short[sliceLimit].At)
+	assert.Equal(t, "84 steps are left out", string(short[sliceLimit/2].Data))
+	assert.True(t, slices.IsSortedFunc(short, func(a, b Step) int { return int(a.At - b.At) }))
 }
 
 // What a submission sends is hostile: whatever it is, tokens are where they are said to be, and nothing panics.

@@ -120,22 +120,16 @@ func (r *room) register(ctx context.Context, p *peer, role string) error {
 	return d.tell(ctx, p, role, role, r.g.patience)
 }
 
-// say publishes a message, and in a submission that treats each read as one message waits as sayAlone does.
+// say publishes a message, and in a submission that treats each read as one message waits until a subscriber has it, or
+// long enough to be sure that it was read.
 func (r *room) say(ctx context.Context, m message) error {
-	if r.g.dialect.framing == lines {
-		return m.from.send(m.text + r.g.dialect.msgEnd)
-	}
-	return r.sayAlone(ctx, m)
-}
-
-// sayAlone publishes a message, and waits until a subscriber has it, or long enough to be sure that it was read.
-func (r *room) sayAlone(ctx context.Context, m message) error {
+	d := &r.g.dialect
 	subscribers := r.listening()
 	since := make([]int, len(subscribers))
 	for i, p := range subscribers {
 		since[i] = p.in.Len()
 	}
-	if err := m.from.send(m.text + r.g.dialect.msgEnd); err != nil {
+	if err := m.from.send(m.text + d.msgEnd); err != nil || d.framing == lines {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, min(r.g.patience, time.Second))

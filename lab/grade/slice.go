@@ -2,6 +2,7 @@ package grade
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -32,12 +33,18 @@ func (r *room) slice(peers []*peer, tokens []string, more ...Step) []Step {
 		}
 		steps = append(steps, s)
 	}
+	return inOrder(steps)
+}
+
+// inOrder sorts steps by time, and leaves the middle out where there are too many.
+func inOrder(steps []Step) []Step {
 	slices.SortStableFunc(steps, func(a, b Step) int { return int(a.At - b.At) })
-	if over := len(steps) - sliceLimit; over > 0 {
-		note := Step{At: steps[sliceLimit/2].At, Kind: Notes, From: serverName, Data: []byte("... some steps are left out")}
-		steps = slices.Concat(steps[:sliceLimit/2], []Step{note}, steps[sliceLimit/2+over:])
+	over := len(steps) - sliceLimit
+	if over <= 0 {
+		return steps
 	}
-	return steps
+	note := Step{At: steps[sliceLimit/2].At, Kind: Notes, From: serverName, Data: []byte(fmt.Sprintf("%d steps are left out", over))}
+	return slices.Concat(steps[:sliceLimit/2], []Step{note}, steps[sliceLimit/2+over:])
 }
 
 // story is what one peer did and received that has to do with the tokens, and how it came in and left.

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"pubsublab/lab/grade/runner"
 )
@@ -66,10 +67,10 @@ func (g *grader) flow(ctx context.Context) (*traffic, *finding, error) {
 		t.publishers = append(t.publishers, p)
 	}
 	t.deaf = r.ready(ctx, t.subscribers...)
-	t.publish(ctx)
 	heard := slices.DeleteFunc(slices.Clone(t.subscribers), func(p *peer) bool {
 		return slices.Contains(t.deaf, p) // that they receive nothing has been waited for already
 	})
+	t.publish(ctx, heard)
 	r.await(ctx, heard, t.messages)
 	t.stray = t.subscribers[0].next("")
 	_ = t.subscribers[0].send(t.stray.text + g.dialect.msgEnd) // a server may have stopped listening to it
@@ -82,26 +83,38 @@ func (g *grader) flow(ctx context.Context) (*traffic, *finding, error) {
 	return t, nil, nil
 }
 
-func (t *traffic) publish(ctx context.Context) {
-	say := func(m message, how func(context.Context, message) error) {
+// publish lets one publisher speak at a time: what happens when several do is another check.
+func (t *traffic) publish(ctx context.Context, heard []*peer) {
+	say := func(m message) {
 		t.messages = append(t.messages, m)
-		_ = how(ctx, m) // what cannot be sent is lost, and judged as that
+		_ = t.room.say(ctx, m) // what cannot be sent is lost, and judged as that
+	}
+	done := func() {
+		limited, cancel := context.WithTimeout(ctx, min(t.room.g.patience, time.Second))
+		defer cancel()
+		last := t.messages[len(t.messages)-1].token
+		poll(limited, func() bool {
+			return !slices.ContainsFunc(heard, func(p *peer) bool { return !p.has(0, last) })
+		})
+		pause(ctx, 20*time.Millisecond) // the server may have to tidy up behind it
 	}
 	for range trafficRounds {
 		for _, p := range t.publishers {
-			say(p.next(""), t.room.sayAlone)
+			say(p.next(""))
+			done()
 		}
 	}
 	for _, p := range t.publishers {
 		for range trafficBurst {
-			say(p.next(""), t.room.say)
+			say(p.next(""))
 		}
-		say(p.next(""), t.room.sayAlone)
+		done()
 	}
 	for i, text := range special {
 		m := t.publishers[i%len(t.publishers)].next(text)
 		t.texts[m.token] = true
-		say(m, t.room.sayAlone)
+		say(m)
+		done()
 	}
 }
 
