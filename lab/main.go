@@ -1,4 +1,5 @@
-// Command lab brings the topology of compose.yaml up and proves that every line arrived.
+// Command lab runs the demo of compose.yaml, grades implementations of the
+// assignment, and measures the broker beside others.
 package main
 
 import (
@@ -35,8 +36,8 @@ func main() {
 	var c cli
 	parser := kong.Must(&c,
 		kong.Name("lab"),
-		kong.Description("Pub/Sub Lab: brings the topology of compose.yaml up, as containers or as processes.\n\n"+
-			"Exit codes: 0 everything arrived, 1 it did not or could not run, 2 wrong usage, 130 interrupted."),
+		kong.Description("Pub/Sub Lab: runs the demo of compose.yaml, as containers or as processes, grades implementations, and measures the broker.\n\n"+
+			"Exit codes: 0 all is well (everything arrived, or is graded or measured), 1 not so, or it could not run, 2 wrong usage, 130 interrupted."),
 		kong.Vars{"version": "lab " + version}, kong.ShortUsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(code int) {
 			if code != 0 {
