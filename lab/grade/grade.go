@@ -83,7 +83,8 @@ type grader struct {
 	patience time.Duration
 	outcomes map[string]*outcome // by ID, of those that ran or were blocked
 
-	dialect dialect  // filled in by learn
+	dialect dialect  // filled in by prompted and learn
+	asked   bool     // whether it asks for the role is known
 	lobby   *room    // of the first checks
 	traffic *traffic // what the checks of the integration are about; made by the first of them
 }

@@ -21,7 +21,10 @@ const (
 func (r *room) slice(peers []*peer, tokens []string, more ...Step) []Step {
 	var steps []Step
 	var last time.Duration
-	for _, p := range peers {
+	for i, p := range peers {
+		if slices.Contains(peers[:i], p) {
+			continue // it is involved twice
+		}
 		steps = append(steps, p.story(r.began, tokens)...)
 	}
 	for _, s := range steps {

@@ -27,7 +27,13 @@ const loopback = "127.0.0.1"
 // marker is the environment variable by which everything is found that a program started.
 const marker = "PUBSUBLAB_GRADE"
 
-var started atomic.Int64 // programs, by all runners of this process
+// By all runners of this process.
+var (
+	started atomic.Int64  // programs
+	ports   atomic.Uint32 // one after the other from a random one, so that no two servers are told the same before either listens
+)
+
+func init() { ports.Store(rand.Uint32()) }
 
 // Processes runs a submission as processes of this machine. They can do what the grader itself may do: see NewContainers
 // for programs that nobody trusts.
@@ -95,7 +101,7 @@ func (p *Processes) Port() (int, error) {
 	const lowest, highest, tries = 10_000, 32_767, 100
 	var err error
 	for range tries {
-		port := lowest + rand.IntN(highest-lowest+1)
+		port := lowest + int(ports.Add(1)%(highest-lowest+1))
 		var listener net.Listener
 		fresh := net.ListenConfig{Control: refuseReserved}
 		if listener, err = fresh.Listen(context.Background(), "tcp", ":"+strconv.Itoa(port)); err == nil {

@@ -129,3 +129,17 @@ func TestPortIsNotReserved(t *testing.T) {
 	_, err = fresh.Listen(t.Context(), "tcp", listener.Addr().String())
 	assert.ErrorIs(t, err, syscall.EADDRINUSE)
 }
+
+// Graders that run side by side must not tell two servers the same port before either listens.
+func TestPortsDiffer(t *testing.T) {
+	p, err := NewProcesses(".", "server {port}", "")
+	require.NoError(t, err)
+	seen := map[int]bool{}
+	for range 200 {
+		port, err := p.Port()
+		require.NoError(t, err)
+		assert.False(t, seen[port], "port %d was given twice", port)
+		assert.True(t, port >= 10_000 && port <= 32_767, "port %d is one that systems give to outgoing connections", port)
+		seen[port] = true
+	}
+}
