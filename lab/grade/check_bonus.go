@@ -22,30 +22,26 @@ func slowSubscriber(ctx context.Context, g *grader) (*finding, error) {
 		return f, err
 	}
 	defer r.close()
-	// One more that registers and then reads nothing, with a buffer as small as the system allows.
-	conn, err := dial(ctx, r.program.Addresses, r.running)
+	// One more that reads nothing once it is registered, with a buffer as small as the system allows.
+	slow, err := r.connect(ctx, runner.Subscriber)
 	if err != nil {
 		return r.unreachable("when a slow subscriber came"), nil
 	}
-	if err := conn.SetReadBuffer(1); err != nil {
+	if err := slow.conn.SetReadBuffer(1); err != nil {
 		return nil, err
 	}
-	r.subscribers++
-	slow := newPeer(fmt.Sprintf("subscriber %d", r.subscribers), 100+r.subscribers, r.word(), conn, g.patience)
-	defer slow.hangUp()
-	d := g.dialect
-	if d.prompts {
-		pause(ctx, d.rest)
-	}
-	if err := slow.send(runner.Subscriber + d.roleEnd); err != nil {
+	if err := r.register(ctx, slow, runner.Subscriber); err != nil {
 		return r.unreachable("when a slow subscriber came"), nil
 	}
-	pause(ctx, d.rest)
+	r.ready(ctx, slow)
+	if err := slow.conn.SetReadDeadline(time.Now()); err != nil {
+		return nil, err
+	}
 	more := " " + strings.Repeat("x", size)
 	p, watched := publishers[0], subscribers[0]
 	for sent := 0; sent < total; {
 		batch := []message{p.next(more)}
-		if d.framing == lines {
+		if g.dialect.framing == lines {
 			for len(batch) < 50 {
 				batch = append(batch, p.next(more))
 			}
