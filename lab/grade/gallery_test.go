@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -72,20 +73,38 @@ func described(r *grade.Result) string {
 	return b.String()
 }
 
-// withoutExtras is the default rubric without its bonuses, which take long to look for.
-func withoutExtras(t *testing.T) *rubric.Rubric {
+// only is the default rubric with its extras alone, which take long to look for, or without them.
+func only(t *testing.T, extras bool) *rubric.Rubric {
 	r, err := rubric.Default(grade.Known())
 	require.NoError(t, err)
 	for i, s := range r.Stages {
-		var kept []rubric.Check
-		for _, c := range s.Checks {
-			if !c.Bonus {
-				kept = append(kept, c)
-			}
-		}
-		r.Stages[i].Checks = kept
+		r.Stages[i].Checks = slices.DeleteFunc(s.Checks, func(c rubric.Check) bool { return c.Bonus != extras })
 	}
 	return r
+}
+
+// TestExtras finds the extras that are there, and no others.
+func TestExtras(t *testing.T) {
+	t.Parallel()
+	entries, err := gallery.Prepare(t.Context(), "gallery", t.TempDir())
+	require.NoError(t, err)
+	expected := map[string][]string{"wellmade-go": {"slow-subscriber", "long-line"}, "stalls": {"long-line"}}
+	for _, e := range entries {
+		if expected[e.Name] == nil {
+			continue
+		}
+		r, err := gradeCommands(t.Context(), t.TempDir(), e.Server, e.Client, grade.Options{Seed: 1, Rubric: only(t, true)})
+		require.NoError(t, err)
+		var found []string
+		for _, s := range r.Stages {
+			for _, c := range s.Checks {
+				if c.Status == grade.Passed {
+					found = append(found, c.ID)
+				}
+			}
+		}
+		assert.Equal(t, expected[e.Name], found, "%s: %s", e.Name, e.Fault)
+	}
 }
 
 // TestGallery grades what has exactly one fault, and finds that fault and no other, and what has none, with some seeds.
@@ -103,7 +122,7 @@ func TestGallery(t *testing.T) {
 	require.NoError(t, err)
 	var tests []*graded
 	for _, e := range entries {
-		tests = append(tests, &graded{entry: e, options: grade.Options{Name: e.Name, Seed: 1, Rubric: withoutExtras(t)}})
+		tests = append(tests, &graded{entry: e, options: grade.Options{Name: e.Name, Seed: 1, Rubric: only(t, false)}})
 		for seed := 2; seed <= seeds && e.Fault == ""; seed++ {
 			tests = append(tests, &graded{entry: e, options: grade.Options{Name: e.Name, Seed: uint64(seed)}})
 		}
