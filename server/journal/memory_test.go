@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -118,14 +119,14 @@ func TestClose(t *testing.T) {
 	b := newBench(t, 0)
 	b.add(lines("ada: one"))
 	early := b.open(protocol.FromFirst(), "")
-	b.Close()
-	b.Close()
+	b.Close(context.Background())
+	b.Close(context.Background())
 	assert.Equal(t, 1, b.ended, "told once")
 	assert.ErrorIs(t, b.try(lines("ada: two"), func(error) { assert.Fail(t, "done is only called where Append returned nil") }), ErrClosed)
 	assert.ErrorIs(t, b.try(joined("ada"), nil), ErrClosed)
-	_, err := b.Open(protocol.FromFirst(), protocol.Filter{})
+	_, err := b.Open(context.Background(), protocol.FromFirst(), protocol.Filter{})
 	assert.ErrorIs(t, err, ErrClosed)
 	assert.Equal(t, []string{"1 ada: one"}, early.rest(), "readers find what is there, and then the end")
 	assert.Nil(t, early.s)
-	assert.EqualValues(t, 1, b.NextLine("ada", "r"), "asking goes on working")
+	assert.EqualValues(t, 1, b.nextLine("ada", "r"), "asking goes on working")
 }

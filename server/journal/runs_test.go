@@ -47,7 +47,7 @@ func TestP15Runs(t *testing.T) {
 			b := newBench(t, 0)
 			b.add(c.entries...)
 			assert.Equal(t, c.want, b.kept(protocol.FromFirst(), ""), "P15")
-			assert.Equal(t, c.next, b.NextLine("ada", "r"), "P15")
+			assert.Equal(t, c.next, b.nextLine("ada", "r"), "P15")
 			assert.Equal(t, c.want, texts(b.appended))
 		})
 	}
@@ -67,10 +67,10 @@ func TestP15OnlyTheLastRunsAreRemembered(t *testing.T) {
 	for n := range MaxRuns {
 		b.add(rejected(fmt.Sprint("p", n), "r", 1))
 	}
-	require.EqualValues(t, 2, b.NextLine("p0", "r"), "as many as there may be")
+	require.EqualValues(t, 2, b.nextLine("p0", "r"), "as many as there may be")
 	b.add(rejected("p0", "r", 2), rejected("one more", "r", 1))
-	assert.EqualValues(t, 1, b.NextLine("p1", "r"), "P15: the one heard of longest ago is forgotten")
-	assert.EqualValues(t, 3, b.NextLine("p0", "r"), "P15: not the one that published since")
-	assert.EqualValues(t, 2, b.NextLine("p2", "r"), "asking is no sign of life, and forgets nothing")
+	assert.EqualValues(t, 1, b.nextLine("p1", "r"), "P15: the one heard of longest ago is forgotten")
+	assert.EqualValues(t, 3, b.nextLine("p0", "r"), "P15: not the one that published since")
+	assert.EqualValues(t, 2, b.nextLine("p2", "r"), "asking is no sign of life, and forgets nothing")
 	assert.Equal(t, MaxRuns, b.runs.byName.Len())
 }
