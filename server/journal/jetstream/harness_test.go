@@ -1,0 +1,80 @@
+package jetstream
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"pubsublab/server/journal"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// patience is how long anything may take that has to happen.
+const patience = 30 * time.Second
+
+// node is a NATS server in this process.
+type node struct {
+	t      testing.TB
+	opts   server.Options
+	server *server.Server
+	url    string
+}
+
+// startNode starts a server with JetStream, and nobody beside it.
+func startNode(t testing.TB) *node {
+	t.Helper()
+	n := &node{t: t, opts: server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+		JetStream: true, StoreDir: t.TempDir(),
+	}}
+	t.Cleanup(n.stop)
+	n.start()
+	return n
+}
+
+// start starts the server, again with the port and the data it had.
+func (n *node) start() {
+	n.t.Helper()
+	opts := n.opts
+	var err error
+	n.server, err = server.NewServer(&opts)
+	require.NoError(n.t, err)
+	n.server.Start()
+	require.True(n.t, n.server.ReadyForConnections(patience), "the NATS server starts")
+	n.opts.Port = opts.Port
+	n.url = n.server.ClientURL()
+}
+
+func (n *node) stop() {
+	n.server.Shutdown()
+	n.server.WaitForShutdown()
+}
+
+// config is that of a broker at this server.
+func (n *node) config() Config {
+	return Config{Servers: n.url, Stream: "test", Replicas: 1, Size: MinSize, History: journal.MinHistory}
+}
+
+// connect is Connect with patience, and a Close at the end of the test.
+func connect(t testing.TB, cfg Config) *Journal {
+	t.Helper()
+	if testing.Verbose() {
+		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	j, err := Connect(ctx, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		j.Close(ctx)
+	})
+	return j
+}

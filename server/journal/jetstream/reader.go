@@ -1,0 +1,134 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pubsublab/server/journal"
+)
+
+// read reads the stream into the mirror, until the journal ends.
+func (j *Journal) read() {
+	defer j.End()
+	for {
+		err := j.consume()
+		var unusable *unusableError
+		switch {
+		case errors.As(err, &unusable):
+			j.cancel(err)
+		case errors.Is(err, jetstream.ErrStreamNotFound):
+			j.cancel(fmt.Errorf("the stream %s is gone", j.cfg.Stream))
+		case err != nil:
+			j.log.Debug("reading the stream again", "after", j.order.seq, "error", err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-j.ctx.Done():
+			return
+		}
+	}
+}
+
+// consume reads from the next message on until something goes wrong.
+func (j *Journal) consume() error {
+	consumer, err := j.js.OrderedConsumer(j.ctx, j.cfg.Stream, jetstream.OrderedConsumerConfig{
+		DeliverPolicy:    jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:      j.order.seq + 1,
+		MaxResetAttempts: 1,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(window), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second))
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(j.ctx, messages.Stop)
+	defer messages.Stop()
+	defer stop()
+	for {
+		msg, err := messages.Next()
+		if err != nil {
+			return err
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return err
+		}
+		if meta.Sequence.Stream != j.order.seq+1 {
+			return j.jump(meta.Sequence.Stream)
+		}
+		if err := j.take(msg, meta.Timestamp); err != nil {
+			return err
+		}
+	}
+}
+
+// take takes the next message in.
+func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
+	m, err := decode(msg.Headers(), msg.Data())
+	if err != nil {
+		j.log.Warn("ignoring what is no broker's message in the stream", "sequence", j.order.seq+1, "error", err)
+		m = message{}
+	}
+	j.mu.Lock()
+	e, accepted := j.order.take(at, &m)
+	j.mu.Unlock()
+	j.seq.Store(j.order.seq)
+	if e.Count > 0 || e.Event != nil {
+		if err := j.Add(j.ctx, e); err != nil {
+			return err
+		}
+	}
+	if m.producer != j.producer {
+		return nil
+	}
+	switch last := j.order.last(j.producer); {
+	case accepted:
+		j.accepted = m.number
+		j.outbox.accept(m.number, j.order.seq)
+	case last < j.accepted:
+		j.cancel(errors.New("the order has forgotten this broker, which published nothing for so long"))
+	case m.number > last:
+		select {
+		case j.holes <- m.attempt:
+		default:
+		}
+	}
+	if j.order.due() {
+		j.saveCheckpoint()
+	}
+	return nil
+}
+
+// jump goes on behind messages that the stream does not keep any more: what
+// there was in them is a gap for everyone here (P12).
+func (j *Journal) jump(kept uint64) error {
+	ctx, cancel := context.WithTimeout(j.ctx, answerTimeout)
+	defer cancel()
+	later, err := j.loadCheckpoint(ctx, kept)
+	if err != nil {
+		return err
+	}
+	missing := later.next - j.order.next
+	j.log.Error("the stream does not keep any more what was to be read next",
+		"after", j.order.seq, "kept_from", kept, "going_on_after", later.seq, "missing", missing)
+	j.mu.Lock()
+	j.order = later
+	j.mu.Unlock()
+	j.seq.Store(later.seq)
+	if missing > 0 {
+		if err := j.Skip(j.ctx, missing); err != nil {
+			return err
+		}
+	}
+	j.accepted = later.last(j.producer)
+	j.outbox.accept(j.accepted, later.seq)
+	return nil
+}
+
+var _ journal.Journal = (*Journal)(nil)

@@ -1,0 +1,88 @@
+package jetstream
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// errHole is that of an attempt of which something got lost.
+var errHole = errors.New("the stream has not taken an entry, but one after it")
+
+// send sends what is in the outbox, and again from the first that was not
+// accepted whenever anything goes wrong, until the journal ends.
+func (j *Journal) send() {
+	defer j.outbox.abandon()
+	const shortest, longest = 50 * time.Millisecond, time.Second
+	pause := shortest
+	for attempt := uint64(1); ; attempt++ {
+		confirmed, err := j.attempt(attempt)
+		if j.ctx.Err() != nil {
+			return
+		}
+		if confirmed {
+			pause = shortest
+		}
+		if pause == shortest && j.nc.IsConnected() {
+			j.log.Warn("the stream did not take everything, sending again", "error", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-j.ctx.Done():
+			return
+		}
+		pause = min(2*pause, longest)
+	}
+}
+
+// flight is a message that the stream has not answered.
+type flight struct {
+	jetstream.PubAckFuture
+	after uint64 // a message that had been read before this one was sent
+}
+
+// attempt sends until something goes wrong, and tells whether the stream has
+// acknowledged anything before.
+func (j *Journal) attempt(n uint64) (confirmed bool, err error) {
+	j.outbox.rewind()
+	var flights []flight
+	for {
+		for number, e, ok := j.outbox.next(); ok; number, e, ok = j.outbox.next() {
+			m := message{j.producer, number, n, e}
+			after := j.seq.Load()
+			future, err := j.publish(m.encode(subject(j.cfg.Stream)))
+			if err != nil {
+				return confirmed, err
+			}
+			flights = append(flights, flight{future, after})
+		}
+		j.outbox.finish()
+		var answered <-chan *jetstream.PubAck
+		var failed <-chan error
+		if len(flights) > 0 {
+			answered, failed = flights[0].Ok(), flights[0].Err()
+		}
+		select {
+		case ack := <-answered:
+			if ack.Sequence <= flights[0].after {
+				j.cancel(fmt.Errorf("the stream %s has lost messages: it numbers a new one %d after %d had been read",
+					j.cfg.Stream, ack.Sequence, flights[0].after))
+				return confirmed, nil
+			}
+			j.outbox.confirm(ack.Sequence)
+			flights = flights[1:]
+			confirmed = true
+		case err := <-failed:
+			return confirmed, err
+		case in := <-j.holes:
+			if in == n {
+				return confirmed, errHole
+			}
+		case <-j.outbox.more:
+		case <-j.ctx.Done():
+			return confirmed, nil
+		}
+	}
+}
