@@ -2,7 +2,10 @@ package jetstream
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net"
+	"net/url"
 	"testing"
 	"time"
 
@@ -38,6 +41,42 @@ func startNode(t testing.TB) *node {
 	return n
 }
 
+// startCluster starts so many servers that know each other.
+func startCluster(t testing.TB, size int) []*node {
+	t.Helper()
+	nodes := make([]*node, size)
+	var routes []*url.URL
+	for i := range nodes {
+		n := &node{t: t, opts: server.Options{
+			ServerName: fmt.Sprint("n", i), Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true,
+			JetStream: true, StoreDir: t.TempDir(),
+			Cluster: server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: freePort(t)},
+		}}
+		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", n.opts.Cluster.Port)})
+		nodes[i] = n
+	}
+	for _, n := range nodes {
+		n.opts.Routes = routes
+		t.Cleanup(n.stop)
+		n.start()
+	}
+	return nodes
+}
+
+// freePort returns a port that is free now: the servers have to know each
+// other's before they start.
+func freePort(t testing.TB) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// caughtUp tells whether the server has all that the others of its cluster have.
+func caughtUp(n *node, stream string) bool {
+	return n.server.JetStreamIsCurrent() && n.server.JetStreamIsStreamCurrent(server.DEFAULT_GLOBAL_ACCOUNT, stream)
+}
+
 // start starts the server, again with the port and the data it had.
 func (n *node) start() {
 	n.t.Helper()
@@ -52,6 +91,9 @@ func (n *node) start() {
 }
 
 func (n *node) stop() {
+	if n.server == nil {
+		return // it did not start
+	}
 	n.server.Shutdown()
 	n.server.WaitForShutdown()
 }

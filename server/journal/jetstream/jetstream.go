@@ -171,7 +171,7 @@ func open(ctx context.Context, cfg Config) (j *Journal, err error) {
 	j.running.Go(j.read)
 	j.running.Go(j.send)
 	if err := j.sync(ctx); err != nil {
-		err = errors.Join(err, j.Err())
+		err = errors.Join(err, context.Cause(j.ctx))
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
 		j.Close(ended)
@@ -240,9 +240,7 @@ func (j *Journal) Close(ctx context.Context) {
 	j.running.Wait()
 }
 
-// Done is closed when the journal has come to its end: Err tells why.
-func (j *Journal) Done() <-chan struct{} { return j.ctx.Done() }
-
-// Err returns nil while the journal goes on, journal.ErrClosed after Close, and
-// otherwise why it cannot: the stream is gone, or has not kept what it promised.
-func (j *Journal) Err() error { return context.Cause(j.ctx) }
+// Life ends when the journal does. Its cause is journal.ErrClosed after Close,
+// and otherwise why the journal cannot go on: the stream is gone, or has not kept
+// what it promised.
+func (j *Journal) Life() context.Context { return j.ctx }

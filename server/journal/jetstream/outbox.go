@@ -130,6 +130,13 @@ func (o *outbox) accept(number, seq uint64) {
 	o.wakeSender()
 }
 
+// unaccepted returns the number of the first letter that was not accepted.
+func (o *outbox) unaccepted() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.first + uint64(o.accepted)
+}
+
 // confirm tells that the stream has acknowledged this sequence number, and so
 // all before it.
 func (o *outbox) confirm(seq uint64) {

@@ -11,6 +11,9 @@ import (
 	"pubsublab/server/journal"
 )
 
+// consumerTimeout is after how long without an answer another consumer is made.
+const consumerTimeout = 2 * time.Second
+
 // read reads the stream into the mirror, until the journal ends.
 func (j *Journal) read() {
 	defer j.End()
@@ -22,7 +25,7 @@ func (j *Journal) read() {
 			j.cancel(err)
 		case errors.Is(err, jetstream.ErrStreamNotFound):
 			j.cancel(fmt.Errorf("the stream %s is gone", j.cfg.Stream))
-		case err != nil:
+		case j.ctx.Err() == nil:
 			j.log.Debug("reading the stream again", "after", j.order.seq, "error", err)
 		}
 		select {
@@ -33,24 +36,39 @@ func (j *Journal) read() {
 	}
 }
 
-// consume reads from the next message on until something goes wrong.
+// consume reads from the next message on until something goes wrong. It does
+// what the library's ordered consumer does, but that one takes 10 s to try again
+// what a cluster without a leader did not answer.
 func (j *Journal) consume() error {
-	consumer, err := j.js.OrderedConsumer(j.ctx, j.cfg.Stream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy:    jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:      j.order.seq + 1,
-		MaxResetAttempts: 1,
+	ctx, cancel := context.WithTimeout(j.ctx, consumerTimeout)
+	defer cancel()
+	stream, err := j.js.Stream(ctx, j.cfg.Stream)
+	if err != nil {
+		return err
+	}
+	if id := stream.CachedInfo().Config.Metadata[metaID]; id != j.id {
+		return unusable("the stream %s is another one now: of journal %q, not %s", j.cfg.Stream, id, j.id)
+	}
+	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       j.order.seq + 1,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: time.Minute,
 	})
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxBytes(window), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second))
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(window), jetstream.PullExpiry(10*time.Second),
+		jetstream.PullHeartbeat(consumerTimeout/2), jetstream.WithMessagesErrOnMissingHeartbeat(true))
 	if err != nil {
 		return err
 	}
 	stop := context.AfterFunc(j.ctx, messages.Stop)
 	defer messages.Stop()
 	defer stop()
-	for {
+	for delivered := uint64(1); ; delivered++ {
 		msg, err := messages.Next()
 		if err != nil {
 			return err
@@ -58,6 +76,9 @@ func (j *Journal) consume() error {
 		meta, err := msg.Metadata()
 		if err != nil {
 			return err
+		}
+		if meta.Sequence.Consumer != delivered {
+			return fmt.Errorf("the consumer's message %d came instead of %d", meta.Sequence.Consumer, delivered)
 		}
 		if meta.Sequence.Stream != j.order.seq+1 {
 			return j.jump(meta.Sequence.Stream)

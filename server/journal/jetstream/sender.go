@@ -18,11 +18,12 @@ func (j *Journal) send() {
 	const shortest, longest = 50 * time.Millisecond, time.Second
 	pause := shortest
 	for attempt := uint64(1); ; attempt++ {
-		confirmed, err := j.attempt(attempt)
+		before := j.outbox.unaccepted()
+		err := j.attempt(attempt)
 		if j.ctx.Err() != nil {
 			return
 		}
-		if confirmed {
+		if j.outbox.unaccepted() > before {
 			pause = shortest
 		}
 		if pause == shortest && j.nc.IsConnected() {
@@ -43,9 +44,8 @@ type flight struct {
 	after uint64 // a message that had been read before this one was sent
 }
 
-// attempt sends until something goes wrong, and tells whether the stream has
-// acknowledged anything before.
-func (j *Journal) attempt(n uint64) (confirmed bool, err error) {
+// attempt sends until something goes wrong.
+func (j *Journal) attempt(n uint64) error {
 	j.outbox.rewind()
 	var flights []flight
 	for {
@@ -54,7 +54,7 @@ func (j *Journal) attempt(n uint64) (confirmed bool, err error) {
 			after := j.seq.Load()
 			future, err := j.publish(m.encode(subject(j.cfg.Stream)))
 			if err != nil {
-				return confirmed, err
+				return err
 			}
 			flights = append(flights, flight{future, after})
 		}
@@ -69,20 +69,19 @@ func (j *Journal) attempt(n uint64) (confirmed bool, err error) {
 			if ack.Sequence <= flights[0].after {
 				j.cancel(fmt.Errorf("the stream %s has lost messages: it numbers a new one %d after %d had been read",
 					j.cfg.Stream, ack.Sequence, flights[0].after))
-				return confirmed, nil
+				return nil
 			}
 			j.outbox.confirm(ack.Sequence)
 			flights = flights[1:]
-			confirmed = true
 		case err := <-failed:
-			return confirmed, err
+			return err
 		case in := <-j.holes:
 			if in == n {
-				return confirmed, errHole
+				return errHole
 			}
 		case <-j.outbox.more:
 		case <-j.ctx.Done():
-			return confirmed, nil
+			return nil
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 		return err
 	}
 	info := stream.CachedInfo()
-	if err := check(&info.Config); err != nil {
+	if err := check(&info.Config, int64(4*j.cfg.every)); err != nil {
 		return err
 	}
 	j.id = info.Config.Metadata[metaID]
@@ -68,7 +68,7 @@ func (j *Journal) stream(ctx context.Context) (jetstream.Stream, error) {
 
 // check tells what is wrong with the settings of a stream. Its limits may be
 // whatever its owner wants.
-func check(c *jetstream.StreamConfig) error {
+func check(c *jetstream.StreamConfig, minSize int64) error {
 	id := c.Metadata[metaID]
 	if protocol.CheckName(id) != nil {
 		return unusable("the stream %s was not made for a journal: its metadata has no %s", c.Name, metaID)
@@ -92,8 +92,8 @@ func check(c *jetstream.StreamConfig) error {
 	if c.Subjects[0] != subject(c.Name) {
 		return unusable("the stream %s: its subject is %q, expected %q", c.Name, c.Subjects[0], subject(c.Name))
 	}
-	if c.MaxBytes > 0 && c.MaxBytes < MinSize {
-		return unusable("the stream %s: it keeps %d bytes, expected at least %d", c.Name, c.MaxBytes, MinSize)
+	if c.MaxBytes > 0 && c.MaxBytes < minSize {
+		return unusable("the stream %s: it keeps %d bytes, expected at least %d", c.Name, c.MaxBytes, minSize)
 	}
 	return nil
 }
