@@ -25,7 +25,7 @@ func BenchmarkAcknowledged(b *testing.B) {
 		_, err = js.CreateStream(b.Context(), jetstream.StreamConfig{Name: "direct", Subjects: []string{"direct"}, MaxBytes: 1 << 30})
 		require.NoError(b, err)
 		for b.Loop() {
-			_, err := js.PublishAsync("direct", line)
+			_, err := js.PublishAsync("direct", line, jetstream.WithStallWait(patience))
 			require.NoError(b, err)
 		}
 		<-js.PublishAsyncComplete()
