@@ -1,6 +1,7 @@
 package jetstream
 
 import (
+	"log/slog"
 	"net/url"
 	"strings"
 	"time"
@@ -10,9 +11,8 @@ import (
 
 // connectOptions make a connection that comes back by itself, for as long as it
 // takes, and hides nothing meanwhile: what cannot be sent fails.
-func connectOptions(cfg *Config) []nats.Option {
-	log := cfg.Log
-	return append([]nats.Option{
+func connectOptions(log *slog.Logger) []nats.Option {
+	return []nats.Option{
 		nats.Name("pubsublab"),
 		nats.Timeout(2 * time.Second),
 		nats.MaxReconnects(-1),
@@ -29,13 +29,10 @@ func connectOptions(cfg *Config) []nats.Option {
 				log.Warn("lost the connection to NATS, publishers wait", "error", err)
 			}
 		}),
-		nats.ReconnectHandler(func(nc *nats.Conn) {
-			log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
-		}),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			log.Debug("NATS reports an error", "error", err)
 		}),
-	}, cfg.dial...)
+	}
 }
 
 // redact hides the passwords in a list of servers.

@@ -26,7 +26,9 @@ import (
 )
 
 const (
-	// window is how many bytes may be on their way through the stream.
+	// window is how many bytes may be on their way through the stream. With
+	// letterOverhead that is 2,048 small entries at most: where each is synced to
+	// disk, they wait for each other.
 	window = 4 << 20
 
 	// checkpointEvery is after how many bytes of messages the order is saved. It
@@ -37,8 +39,8 @@ const (
 	// there are checkpoints in what it keeps.
 	MinSize = 4 * checkpointEvery
 
-	// answerTimeout is how long the stream may take to acknowledge an entry
-	// before it is sent again.
+	// answerTimeout is how long the stream may acknowledge nothing before
+	// everything is sent again.
 	answerTimeout = 5 * time.Second
 )
 
@@ -62,7 +64,6 @@ type Config struct {
 	// Of tests.
 	every int                                // instead of checkpointEvery
 	wrap  func(next publishFunc) publishFunc // what publishing really does
-	dial  []nats.Option                      // more
 }
 
 type publishFunc func(*nats.Msg) (jetstream.PubAckFuture, error)
@@ -87,9 +88,10 @@ type Journal struct {
 
 	accepted uint64 // the number of its last accepted entry; owned by the reader
 
-	seq    atomic.Uint64 // of the last message read
-	holes  chan uint64   // the attempts in which something got lost, for the sender
-	saving atomic.Bool   // a checkpoint is being written
+	seq         atomic.Uint64                             // of the last message read
+	holes       chan uint64                               // the attempts in which something got lost, for the sender
+	consumption atomic.Pointer[jetstream.MessagesContext] // of the reader
+	saving      atomic.Bool                               // a checkpoint is being written
 
 	mu    sync.Mutex
 	order *order // written by the reader alone
@@ -136,7 +138,7 @@ func unusable(text string, args ...any) error {
 }
 
 func open(ctx context.Context, cfg Config) (j *Journal, err error) {
-	nc, err := nats.Connect(cfg.Servers, connectOptions(&cfg)...)
+	nc, err := nats.Connect(cfg.Servers, connectOptions(cfg.Log)...)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +150,10 @@ func open(ctx context.Context, cfg Config) (j *Journal, err error) {
 	if most := nc.MaxPayload(); most < 2*protocol.MaxLine+headerRoom {
 		return nil, unusable("the NATS servers take messages of %d bytes, expected a max_payload of at least %d", most, 2*protocol.MaxLine+headerRoom)
 	}
-	js, err := jetstream.New(nc, jetstream.WithPublishAsyncTimeout(answerTimeout), jetstream.WithPublishAsyncMaxPending(1<<20))
+	js, err := jetstream.New(nc,
+		jetstream.WithPublishAsyncMaxPending(1<<20),  // window is the limit
+		jetstream.WithPublishAsyncTimeout(time.Hour), // the sender's patience is; this forgets what nobody waits for
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +167,12 @@ func open(ctx context.Context, cfg Config) (j *Journal, err error) {
 	if cfg.wrap != nil {
 		j.publish = cfg.wrap(j.publish)
 	}
+	nc.SetReconnectHandler(func(nc *nats.Conn) {
+		j.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
+		if consumption := j.consumption.Load(); consumption != nil {
+			(*consumption).Stop() // its consumer may be gone, which it would notice later
+		}
+	})
 	if err := j.prepare(ctx); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,10 @@ type letter struct {
 	done  func(error)
 }
 
-func (l *letter) size() int { return len(l.entry.Lines) + messageOverhead }
+// letterOverhead is what a letter counts for besides its lines, in bytes.
+const letterOverhead = 2 << 10
+
+func (l *letter) size() int { return len(l.entry.Lines) + letterOverhead }
 
 func newOutbox(window int) *outbox {
 	return &outbox{

@@ -65,6 +65,7 @@ func (j *Journal) consume() error {
 	if err != nil {
 		return err
 	}
+	j.consumption.Store(&messages)
 	stop := context.AfterFunc(j.ctx, messages.Stop)
 	defer messages.Stop()
 	defer stop()

@@ -8,8 +8,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// errHole is that of an attempt of which something got lost.
-var errHole = errors.New("the stream has not taken an entry, but one after it")
+// What goes wrong with an attempt without anybody saying so.
+var (
+	errHole    = errors.New("the stream has not taken an entry, but one after it")
+	errSilence = errors.New("the stream does not answer")
+)
 
 // send sends what is in the outbox, and again from the first that was not
 // accepted whenever anything goes wrong, until the journal ends.
@@ -48,6 +51,8 @@ type flight struct {
 func (j *Journal) attempt(n uint64) error {
 	j.outbox.rewind()
 	var flights []flight
+	patience := time.NewTimer(answerTimeout) // for the first flight: what is behind it waits in a queue
+	defer patience.Stop()
 	for {
 		for number, e, ok := j.outbox.next(); ok; number, e, ok = j.outbox.next() {
 			m := message{j.producer, number, n, e}
@@ -56,13 +61,17 @@ func (j *Journal) attempt(n uint64) error {
 			if err != nil {
 				return err
 			}
+			if len(flights) == 0 {
+				patience.Reset(answerTimeout)
+			}
 			flights = append(flights, flight{future, after})
 		}
 		j.outbox.finish()
 		var answered <-chan *jetstream.PubAck
 		var failed <-chan error
+		var late <-chan time.Time
 		if len(flights) > 0 {
-			answered, failed = flights[0].Ok(), flights[0].Err()
+			answered, failed, late = flights[0].Ok(), flights[0].Err(), patience.C
 		}
 		select {
 		case ack := <-answered:
@@ -73,8 +82,11 @@ func (j *Journal) attempt(n uint64) error {
 			}
 			j.outbox.confirm(ack.Sequence)
 			flights = flights[1:]
+			patience.Reset(answerTimeout)
 		case err := <-failed:
 			return err
+		case <-late:
+			return errSilence
 		case in := <-j.holes:
 			if in == n {
 				return errHole
