@@ -87,6 +87,7 @@ type Journal struct {
 	running  sync.WaitGroup
 
 	accepted uint64 // the number of its last accepted entry; owned by the reader
+	troubled bool   // the log has heard that sending goes wrong; owned by the sender
 
 	seq         atomic.Uint64                             // of the last message read
 	holes       chan uint64                               // the attempts in which something got lost, for the sender

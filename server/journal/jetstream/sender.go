@@ -29,7 +29,8 @@ func (j *Journal) send() {
 		if j.outbox.unaccepted() > before {
 			pause = shortest
 		}
-		if pause == shortest && j.nc.IsConnected() {
+		if !j.troubled && j.nc.IsConnected() {
+			j.troubled = true
 			j.log.Warn("the stream did not take everything, sending again", "error", err)
 		}
 		select {
@@ -81,6 +82,10 @@ func (j *Journal) attempt(n uint64) error {
 				return nil
 			}
 			j.outbox.confirm(ack.Sequence)
+			if j.troubled {
+				j.troubled = false
+				j.log.Info("the stream takes entries again")
+			}
 			flights = flights[1:]
 			patience.Reset(answerTimeout)
 		case err := <-failed:
