@@ -31,7 +31,7 @@ func (j *Journal) saveCheckpoint() {
 		ctx, cancel := context.WithTimeout(j.ctx, 6*answerTimeout)
 		defer cancel()
 		_, err := j.bucket.Put(ctx, jetstream.ObjectMeta{
-			Name: name, Metadata: map[string]string{metaSeq: strconv.FormatUint(seq, 10)},
+			Name: name, Metadata: map[string]string{metaID: j.id, metaSeq: strconv.FormatUint(seq, 10)},
 		}, bytes.NewReader(data))
 		if err != nil && j.ctx.Err() == nil {
 			j.log.Warn("cannot save a checkpoint", "sequence", seq, "error", err)
@@ -45,8 +45,8 @@ type saved struct {
 	seq  uint64
 }
 
-// listCheckpoints returns those that the messages kept by the stream follow on,
-// when kept is the first of these, in their order.
+// listCheckpoints returns those of this order that the messages kept by the
+// stream follow on, when kept is the first of these, oldest first.
 func (j *Journal) listCheckpoints(ctx context.Context, kept uint64) ([]saved, error) {
 	objects, err := j.bucket.List(ctx)
 	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
@@ -54,7 +54,8 @@ func (j *Journal) listCheckpoints(ctx context.Context, kept uint64) ([]saved, er
 	}
 	var list []saved
 	for _, o := range objects {
-		if seq, err := strconv.ParseUint(o.Metadata[metaSeq], 10, 64); err == nil && seq+1 >= kept {
+		seq, err := strconv.ParseUint(o.Metadata[metaSeq], 10, 64)
+		if o.Metadata[metaID] == j.id && err == nil && seq+1 >= kept { // others are of a stream that is gone
 			list = append(list, saved{o.Name, seq})
 		}
 	}

@@ -74,6 +74,22 @@ func TestStartsFromACheckpoint(t *testing.T) {
 	require.LessOrEqual(t, len(objects), maxCheckpoints)
 }
 
+// What is left of a stream that is gone does not matter to the next one.
+func TestCheckpointsOfAnotherStream(t *testing.T) {
+	n := startNode(t)
+	a := connect(t, small(n))
+	fill(t, a, 0, 40)
+	a.saved(t)
+	require.NoError(t, a.js.DeleteStream(t.Context(), a.cfg.Stream))
+	b := connect(t, small(n))
+	require.EqualValues(t, 1, b.Next())
+	for round := range 10 {
+		fill(t, b, 20*round, 20)
+		b.saved(t)
+	}
+	sameState(t, b, connect(t, small(n)))
+}
+
 func TestNoCheckpoint(t *testing.T) {
 	n := startNode(t)
 	a := connect(t, small(n))

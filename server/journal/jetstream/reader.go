@@ -17,13 +17,18 @@ const consumerTimeout = 2 * time.Second
 // read reads the stream into the mirror, until the journal ends.
 func (j *Journal) read() {
 	defer j.End()
+	seen := time.Now() // the stream, or no answer that there is none
 	for {
 		err := j.consume()
+		gone := errors.Is(err, jetstream.ErrStreamNotFound)
+		if !gone {
+			seen = time.Now()
+		}
 		var unusable *unusableError
 		switch {
 		case errors.As(err, &unusable):
 			j.cancel(err)
-		case errors.Is(err, jetstream.ErrStreamNotFound):
+		case gone && time.Since(seen) > answerTimeout: // it is not just a cluster that starts
 			j.cancel(fmt.Errorf("the stream %s is gone", j.cfg.Stream))
 		case j.ctx.Err() == nil:
 			j.log.Debug("reading the stream again", "after", j.order.seq, "error", err)
