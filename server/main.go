@@ -22,6 +22,7 @@ import (
 	"pubsublab/protocol"
 	"pubsublab/server/broker"
 	"pubsublab/server/journal"
+	"pubsublab/server/journal/jetstream"
 )
 
 type serve struct {
@@ -35,6 +36,11 @@ type serve struct {
 	StallTimeout  time.Duration `default:"30s" env:"PUBSUB_STALL_TIMEOUT" help:"Disconnect a client that takes nothing of what is sent to it for this long."`
 	DrainTimeout  time.Duration `default:"10s" env:"PUBSUB_DRAIN_TIMEOUT" help:"Time to deliver what was accepted when the server is stopped."`
 	ExitIdle      time.Duration `default:"0s" env:"PUBSUB_EXIT_IDLE" help:"Exit this long after the last client has left; 0 for never."`
+
+	Journal    string `group:"Several brokers" default:"memory" env:"PUBSUB_JOURNAL" placeholder:"nats://HOST:PORT,..." help:"Keep the order on a JetStream stream of these NATS servers, which other brokers can share; or in memory (default)."`
+	Stream     string `group:"Several brokers" default:"pubsublab" env:"PUBSUB_STREAM" help:"The stream's name. It is created if there is none."`
+	Replicas   int    `group:"Several brokers" default:"0" env:"PUBSUB_REPLICAS" help:"How many NATS servers keep a stream that is created, 1 to 5; 0 for 3 where --journal names as many, else 1."`
+	StreamSize size   `group:"Several brokers" default:"1GiB" env:"PUBSUB_STREAM_SIZE" help:"How much a stream that is created keeps. At least 128MiB."`
 
 	TLSCert     string `group:"Security" name:"tls-cert" env:"PUBSUB_TLS_CERT" placeholder:"FILE" help:"Speak TLS with this certificate chain (PEM)."`
 	TLSKey      string `group:"Security" name:"tls-key" env:"PUBSUB_TLS_KEY" placeholder:"FILE" help:"Its private key (PEM)."`
@@ -96,6 +102,12 @@ func (s *serve) Validate() error {
 		return fmt.Errorf("--max-per-address is %d, expected 0 or more", s.MaxPerAddress)
 	case (s.TLSCert == "") != (s.TLSKey == ""):
 		return errors.New("--tls-cert and --tls-key go together")
+	case s.Journal != "memory" && !strings.Contains(s.Journal, "://"):
+		return fmt.Errorf("--journal is %q, expected memory, or NATS servers such as nats://a:4222,b:4222", s.Journal)
+	case s.Replicas < 0 || s.Replicas > 5:
+		return fmt.Errorf("--replicas is %d, expected 0 to 5", s.Replicas)
+	case s.StreamSize < jetstream.MinSize:
+		return fmt.Errorf("--stream-size is %s, expected %s or more", humanize.IBytes(uint64(s.StreamSize)), humanize.IBytes(jetstream.MinSize))
 	case s.TLSClientCA != "" && s.TLSCert == "":
 		return errors.New("--tls-client-ca needs --tls-cert")
 	case s.StallTimeout <= 0:
@@ -118,12 +130,19 @@ func (s *serve) Run() error {
 	if err != nil {
 		return err
 	}
-	listener, err := s.listen()
+	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	order, ended, err := s.openJournal(stop, log)
 	if err != nil {
 		return err
 	}
+	listener, err := s.listen()
+	if err != nil {
+		order.Close(context.Background())
+		return err
+	}
 	b := broker.New(broker.Config{
-		Journal:       journal.NewMemory(int(s.History)),
+		Journal:       order,
 		Cache:         int(s.History),
 		MaxClients:    s.MaxClients,
 		MaxPerAddress: s.MaxPerAddress,
@@ -138,13 +157,14 @@ func (s *serve) Run() error {
 	log.Info("listening", "addr", listener.Addr().String(), "tls", s.TLSCert != "", "tokens", len(tokens))
 
 	signal.Ignore(syscall.SIGPIPE) // a log that nobody reads any more is no reason to end
-	stop, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer cancel()
 	failed := make(chan error, 1)
 	go func() { failed <- b.Serve(listener) }()
 	select {
 	case err = <-failed:
 		log.Error("cannot accept connections any more", "error", err)
+	case <-ended.Done():
+		err = context.Cause(ended)
+		log.Error("cannot go on with the journal", "error", err)
 	case <-stop.Done():
 		s.endAnyway()
 		log.Info("stopping: delivering what was accepted", "within", s.DrainTimeout)
@@ -172,6 +192,31 @@ const drainGrace = 3 * time.Second
 // that is open and not read, such as a full pipe, holds up whoever writes to it,
 // and saying so would too.
 func (s *serve) endAnyway() { time.AfterFunc(s.DrainTimeout+drainGrace, func() { os.Exit(1) }) }
+
+// openJournal returns the journal, and a context that ends with the cause when
+// the journal cannot go on.
+func (s *serve) openJournal(stop context.Context, log *slog.Logger) (journal.Journal, context.Context, error) {
+	if s.Journal == "memory" {
+		return journal.NewMemory(int(s.History)), context.Background(), nil
+	}
+	replicas := s.Replicas
+	if replicas == 0 {
+		replicas = 1
+		if strings.Count(s.Journal, ",") >= 2 {
+			replicas = 3
+		}
+	}
+	const patience = 30 * time.Second // of a cluster that starts too
+	ctx, cancel := context.WithTimeout(stop, patience)
+	defer cancel()
+	j, err := jetstream.Connect(ctx, jetstream.Config{
+		Servers: s.Journal, Stream: s.Stream, Replicas: replicas, Size: int64(s.StreamSize), History: int(s.History), Log: log,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("--journal: %w", err)
+	}
+	return j, j.Life(), nil
+}
 
 func newLog(format string, level slog.Level) *slog.Logger {
 	options := &slog.HandlerOptions{Level: level}

@@ -195,6 +195,9 @@ func TestUsage(t *testing.T) {
 		{[]string{"--stall-timeout=0s"}, `--stall-timeout is 0s, expected more than 0`},
 		{[]string{"--drain-timeout=-1s"}, `--drain-timeout is -1s, expected 0 or more`},
 		{[]string{"--exit-idle=-1s"}, `--exit-idle is -1s, expected 0 or more`},
+		{[]string{"--journal=disk"}, `--journal is "disk", expected memory, or NATS servers such as nats://a:4222,b:4222`},
+		{[]string{"--replicas=6"}, `--replicas is 6, expected 0 to 5`},
+		{[]string{"--stream-size=1MiB"}, `--stream-size is 1.0 MiB, expected 128 MiB or more`},
 		{[]string{"--nonsense"}, `unknown flag --nonsense`},
 	} {
 		cmd := command(t, c.args...)

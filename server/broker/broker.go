@@ -117,7 +117,7 @@ func New(cfg Config) *Broker {
 	b.names[protocol.Subscriber] = map[string]*session{}
 	if cfg.Echo {
 		wake := make(chan struct{}, 1) // each has been received when the next is sent
-		cursor, err := b.feeds.Open(protocol.Filter{}, protocol.TSV, protocol.From{}, func() { wake <- struct{}{} }, nil)
+		cursor, err := b.feeds.Open(context.Background(), protocol.Filter{}, protocol.TSV, protocol.From{}, func() { wake <- struct{}{} }, nil)
 		if err == nil {
 			b.all.Go(func() { b.echo(cursor, wake) })
 		}
@@ -273,7 +273,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 		close(b.broken)
 	}
 	b.mu.Unlock()
-	b.journal.Close()
+	b.journal.Close(ctx)
 	<-b.gone
 	if left == 0 {
 		return nil
@@ -285,7 +285,7 @@ func (b *Broker) Shutdown(ctx context.Context) error {
 // one, the subscribers.
 func (b *Broker) drain() {
 	b.feeding.Wait()
-	b.journal.Close()
+	b.journal.Close(context.Background()) // until Shutdown has run out of time
 	b.all.Wait()
 	close(b.gone)
 }

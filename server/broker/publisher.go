@@ -18,8 +18,12 @@ func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) 
 		d.SetUnframed()
 	}
 	if s.hello.Run != "" {
-		welcome.Next = s.b.journal.NextLine(s.name, s.hello.Run)
-		d.SetLine(welcome.Next)
+		next, err := s.b.journal.NextLine(s.ctx, s.name, s.hello.Run)
+		if err != nil {
+			return s.cause(err)
+		}
+		welcome.Next = next
+		d.SetLine(next)
 	}
 	answers := newAnswers(s)
 	defer answers.finish()
@@ -76,12 +80,15 @@ func (s *session) take(c protocol.Chunk, answers *answers) (end bool, err error)
 	} else {
 		e.Lines = bytes.Clone(c.Lines)
 	}
+	answers.expect()
 	err = s.b.journal.Append(s.ctx, e, func(err error) {
 		if err == nil && s.hello.Ack {
 			answers.ack(e.First + uint64(e.Count) - 1)
 		}
+		answers.settle()
 	})
 	if err != nil {
+		answers.settle()
 		return false, s.cause(err)
 	}
 	s.lines += uint64(e.Count)
@@ -98,6 +105,7 @@ type answers struct {
 	changed sync.Cond
 	lines   []byte
 	acked   uint64 // to be told; 0 for nothing
+	open    int    // appends that are not acknowledged yet
 	writing bool   // a goroutine is at it
 	err     error
 }
@@ -126,6 +134,21 @@ func (a *answers) ack(n uint64) {
 	defer a.mu.Unlock()
 	a.acked = n
 	a.startLocked()
+}
+
+// expect tells that an append begins, and settle that it has come to its end.
+func (a *answers) expect() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.open++
+}
+
+func (a *answers) settle() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open--; a.open == 0 {
+		a.changed.Broadcast()
+	}
 }
 
 // startLocked has a goroutine write, for as long as there is something to.
@@ -160,11 +183,11 @@ func (a *answers) write() {
 	a.changed.Broadcast()
 }
 
-// finish waits until everything is written, or cannot be.
+// finish waits until everything is acknowledged, and written, or cannot be.
 func (a *answers) finish() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for a.writing {
+	for a.open > 0 || a.writing {
 		a.changed.Wait()
 	}
 }

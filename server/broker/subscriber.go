@@ -9,16 +9,20 @@ import (
 
 	"pubsublab/protocol"
 	"pubsublab/server/feed"
+	"pubsublab/server/journal"
 )
 
 // subscribe has a subscriber sent its feed, and has what it says read, which is
 // little: terminate, or the end.
 func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool) {
 	s.sent = make(chan error, 1)
-	cursor, err := s.b.feeds.Open(s.hello.Filter, s.hello.Format, s.hello.From,
+	cursor, err := s.b.feeds.Open(s.ctx, s.hello.Filter, s.hello.Format, s.hello.From,
 		func() { s.b.all.Go(s.send) }, func() { s.abort(feed.ErrSlow) })
 	if err != nil {
-		s.leave(errShutdown)
+		if errors.Is(err, journal.ErrClosed) {
+			err = errShutdown
+		}
+		s.leave(err)
 		return
 	}
 	s.mu.Lock()

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -135,7 +136,7 @@ func TestTheParkedHoldNoBlocks(t *testing.T) {
 		for i, k := range takers {
 			require.Equal(t, from(b.render(filters[i], protocol.Plain), 3), k.taken(), "P10: topic=%s", filters[i])
 		}
-		b.j.Close()
+		b.j.Close(context.Background())
 		synctest.Wait()
 		for i, k := range takers {
 			require.EqualValues(t, []int{3, 3, 3, 0}[i], k.c.Close())

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -159,7 +160,7 @@ func TestP17TheEnd(t *testing.T) {
 	b.add(lines("ada: one"))
 	c := b.open("", protocol.Plain, protocol.FromFirst())
 	empty := b.open("none", protocol.Plain, protocol.From{})
-	b.j.Close()
+	b.j.Close(context.Background())
 	require.Equal(t, "[FROM ada] : one\n", rest(t, c))
 	for range 2 {
 		_, err := c.Next()
@@ -169,7 +170,7 @@ func TestP17TheEnd(t *testing.T) {
 	}
 	require.EqualValues(t, 1, c.Close())
 	require.Zero(t, empty.Close())
-	_, err := b.Open(protocol.Filter{}, protocol.Plain, protocol.From{}, nil, nil)
+	_, err := b.Open(context.Background(), protocol.Filter{}, protocol.Plain, protocol.From{}, nil, nil)
 	require.ErrorIs(t, err, journal.ErrClosed)
 	require.Empty(t, b.feeds)
 }

@@ -9,6 +9,7 @@ package feed
 
 import (
 	"container/list"
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -69,9 +70,9 @@ func NewSet(j journal.Journal, cfg Config) *Set {
 // so. cut is called, at most once and on another goroutine, when the cursor is
 // cut off for being slow; it must make the write end that the cursor's owner is
 // in, and must not block. With nil the cursor is never cut off. The error is
-// journal.ErrClosed.
-func (s *Set) Open(filter protocol.Filter, format protocol.Format, from protocol.From, wake, cut func()) (*Cursor, error) {
-	place, err := s.journal.Open(from, filter)
+// journal.ErrClosed, or why ctx ended before the journal knew the position.
+func (s *Set) Open(ctx context.Context, filter protocol.Filter, format protocol.Format, from protocol.From, wake, cut func()) (*Cursor, error) {
+	place, err := s.journal.Open(ctx, from, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +175,7 @@ func (s *Set) Pressed(oldest *journal.Segment) {
 
 func (f *feed) wants(e *journal.Entry) bool {
 	if e.Event != nil {
-		return f.format.Events()
+		return f.format.Events() || e.Event.Kind == protocol.Gap
 	}
 	if e.Topic != f.topic {
 		f.topic, f.matched = e.Topic, f.filter.Match(e.Topic)

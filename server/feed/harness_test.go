@@ -89,7 +89,7 @@ func (b *bench) open(filter string, format protocol.Format, from protocol.From) 
 func (b *bench) openCut(filter string, format protocol.Format, from protocol.From, cut func()) *Cursor {
 	b.t.Helper()
 	wake := make(chan struct{}, 1)
-	c, err := b.Open(parseFilter(b.t, filter), format, from, func() { wake <- struct{}{} }, cut)
+	c, err := b.Open(context.Background(), parseFilter(b.t, filter), format, from, func() { wake <- struct{}{} }, cut)
 	require.NoError(b.t, err)
 	b.wakes.Store(c, wake)
 	return c

@@ -40,7 +40,7 @@ func TestParkingAndWaking(t *testing.T) {
 		want("", "", "#joined\t")
 		b.add(lines("ada#old: three"), joined("eve"), lines("ada: four"))
 		want("[FROM ada #old] : three\n[FROM ada] : four\n", "", "#joined\t")
-		b.j.Close()
+		b.j.Close(context.Background())
 		synctest.Wait()
 		for i, k := range []*taker{plain, topic, events} {
 			require.ErrorIs(t, k.err, io.EOF, "P17: the end wakes everyone")
@@ -63,7 +63,7 @@ func TestSleepersAreLeftAlone(t *testing.T) {
 		b.add(joined("bob"))
 		topic.taken()
 		require.Equal(t, rendered, b.rendered(plain.c), "P8: plain is told no events")
-		b.j.Close()
+		b.j.Close(context.Background())
 		synctest.Wait()
 		plain.c.Close()
 		topic.c.Close()
@@ -119,7 +119,7 @@ func TestInterruptsInAnyOrder(t *testing.T) {
 				require.Equal(t, "[FROM ada] : word\n", takers[i].taken(), "%d after %d interrupts", i, n+1)
 			}
 		}
-		b.j.Close()
+		b.j.Close(context.Background())
 		synctest.Wait()
 		for i, k := range takers {
 			require.Equal(t, left[i], k.err == io.EOF)
@@ -163,7 +163,7 @@ func TestNoWakeUpIsLost(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		b.j.Close()
+		b.j.Close(context.Background())
 		synctest.Wait()
 		for i, k := range takers {
 			require.Equal(t, i%3 == 0, k.err == kicked)

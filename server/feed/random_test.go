@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -48,7 +49,7 @@ func TestAgainstANaiveRendering(t *testing.T) {
 					r.closeOne()
 				}
 			}
-			r.j.Close()
+			r.j.Close(context.Background())
 			for len(r.followers) > 0 {
 				f := r.followers[0]
 				for r.read(f, 1<<30) {
@@ -91,7 +92,7 @@ func (r *random) append() {
 
 // oldest is the index of the first item that the journal still has.
 func (r *random) oldest() int {
-	p, err := r.j.Open(protocol.FromFirst(), protocol.Filter{})
+	p, err := r.j.Open(context.Background(), protocol.FromFirst(), protocol.Filter{})
 	require.NoError(r.t, err)
 	kept := 0
 	for s := p.Segment; ; s = r.j.Advance(s) {

@@ -110,7 +110,7 @@ func TestP16TheParkedMoveOn(t *testing.T) {
 		}
 		require.Zero(t, cuts.Load(), "P16: its client is not slow")
 		require.True(t, b.parked(idle))
-		b.j.Close()
+		b.j.Close(context.Background())
 		require.Empty(t, k.taken())
 		require.Zero(t, idle.Close())
 	})
@@ -176,7 +176,7 @@ func TestP16TheIdleAreNeverCutOff(t *testing.T) {
 			require.NoError(t, b.j.Append(context.Background(), rare, func(error) {}))
 		}
 	}
-	b.j.Close()
+	b.j.Close(context.Background())
 	wg.Wait()
 	for i, cut := range cuts {
 		assert.Zero(t, cut.Load(), "P16: %d was cut off", i)

@@ -31,7 +31,7 @@ func TestP9P10Concurrently(t *testing.T) {
 		})
 	}
 	read := func(from protocol.From, until uint64) (ended bool) {
-		p, err := b.Open(from, protocol.Filter{})
+		p, err := b.Open(context.Background(), from, protocol.Filter{})
 		if err != nil {
 			return true
 		}
@@ -79,7 +79,7 @@ func TestP9P10Concurrently(t *testing.T) {
 		})
 	}
 	pubs.Wait()
-	b.Close()
+	b.Close(context.Background())
 	close(closed)
 	subs.Wait()
 	assert.Len(t, b.appended, publishers*entries)

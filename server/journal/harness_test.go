@@ -99,6 +99,13 @@ func (b *bench) try(e Entry, done func(error)) error {
 	return b.Append(ctx, e, done)
 }
 
+func (b *bench) nextLine(name, run string) uint64 {
+	b.t.Helper()
+	next, err := b.NextLine(context.Background(), name, run)
+	require.NoError(b.t, err)
+	return next
+}
+
 // texts tells what entries say, a string for each message and event.
 func texts(entries []Entry) (items []string) {
 	for _, e := range entries {
@@ -133,7 +140,7 @@ type reader struct {
 
 func (b *bench) open(from protocol.From, filter string) *reader {
 	b.t.Helper()
-	p, err := b.Open(from, parseFilter(b.t, filter))
+	p, err := b.Open(context.Background(), from, parseFilter(b.t, filter))
 	require.NoError(b.t, err)
 	return &reader{b, p.Segment, p.Entry, p.Line, p}
 }

@@ -27,14 +27,16 @@ type Journal interface {
 	// journal's to set, the Time of an event too, so that times never run
 	// backwards along the order; its Lines belong to the journal from then on.
 	// It waits while there is no room, until ctx ends; events do not, except
-	// that Joined does when there is far too little. done is called exactly once where Append returned nil, with the outcome, perhaps
-	// later and on another goroutine; entries of one caller are acknowledged in
-	// the order of its calls. Lines of a run that the journal has already are
+	// that Joined does when there is far too little. done is called exactly once
+	// where Append returned nil, with the outcome, perhaps later and on another
+	// goroutine, and must not wait; entries of one caller are acknowledged in the
+	// order of its calls. Lines of a run that the journal has already are
 	// left out (P15).
 	Append(ctx context.Context, e Entry, done func(error)) error
 
-	// Open finds where a reader begins (P12), and acquires that segment for it.
-	Open(from protocol.From, filter protocol.Filter) (Place, error)
+	// Open finds where a reader begins (P12), and acquires that segment for it. It
+	// may have to find out, until ctx ends, whether a position has come already.
+	Open(ctx context.Context, from protocol.From, filter protocol.Filter) (Place, error)
 
 	// Advance releases a sealed segment and acquires the one after it. It
 	// returns nil, and has only released, at the end of a closed journal.
@@ -44,15 +46,18 @@ type Journal interface {
 	Release(s *Segment)
 
 	// NextLine returns the number of the line with which a publisher's run has
-	// to go on (P15): 1 for a run that the journal does not know.
-	NextLine(name, run string) uint64
+	// to go on (P15): 1 for a run that the journal does not know. It may have to
+	// find out, until ctx ends, what has come through other writers.
+	NextLine(ctx context.Context, name, run string) (uint64, error)
 
 	// Watch makes w hear of what happens. It is called once, before all else.
 	Watch(w Watcher)
 
-	// Close ends the order: Append fails with ErrClosed from then on, and
-	// readers find an end after the last entry. A second Close does nothing.
-	Close()
+	// Close ends the order here: Append fails with ErrClosed from then on. It waits
+	// until what was appended is acknowledged, and readers then find an end after
+	// the last entry; where ctx ends first, the rest fails with ErrClosed. It may
+	// be called again, also meanwhile, with a ctx that ends sooner.
+	Close(ctx context.Context)
 }
 
 // Watcher hears of what readers wait for. Its methods are called without any

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -10,27 +11,6 @@ import (
 
 	"pubsublab/protocol"
 )
-
-func TestP9OrderAndPositions(t *testing.T) {
-	b := newBench(t, 0)
-	b.add(lines("ada: one two"), joined("bob"), joined("eve"), lines("bob#news: three"), lines("ada: four"))
-	want := []string{"1 ada: one", "2 ada: two", "3 bob joined", "3 eve joined", "3 bob#news: three", "4 ada: four"}
-	assert.Equal(t, want, b.kept(protocol.FromFirst(), ""), "P9: the order of the calls; events in their place")
-	assert.Equal(t, want, texts(b.appended), "who watches is told each entry as it can be read")
-	for _, e := range b.appended {
-		assert.False(t, e.Time.IsZero())
-		assert.Equal(t, time.UTC, e.Time.Location())
-	}
-	assert.Empty(t, b.pressed)
-	assert.Zero(t, b.ended)
-}
-
-func TestNothingIsNoEntry(t *testing.T) {
-	b := newBench(t, 0)
-	b.add(Entry{From: "ada", First: 1}, Entry{From: "ada", Run: "r", First: 2})
-	assert.Empty(t, b.kept(protocol.FromFirst(), ""), "a rejected line is acknowledged, and is not in the order")
-	assert.Empty(t, b.appended)
-}
 
 func TestIDs(t *testing.T) {
 	a, b := NewMemory(0), NewMemory(0)
@@ -118,14 +98,14 @@ func TestClose(t *testing.T) {
 	b := newBench(t, 0)
 	b.add(lines("ada: one"))
 	early := b.open(protocol.FromFirst(), "")
-	b.Close()
-	b.Close()
+	b.Close(context.Background())
+	b.Close(context.Background())
 	assert.Equal(t, 1, b.ended, "told once")
 	assert.ErrorIs(t, b.try(lines("ada: two"), func(error) { assert.Fail(t, "done is only called where Append returned nil") }), ErrClosed)
 	assert.ErrorIs(t, b.try(joined("ada"), nil), ErrClosed)
-	_, err := b.Open(protocol.FromFirst(), protocol.Filter{})
+	_, err := b.Open(context.Background(), protocol.FromFirst(), protocol.Filter{})
 	assert.ErrorIs(t, err, ErrClosed)
 	assert.Equal(t, []string{"1 ada: one"}, early.rest(), "readers find what is there, and then the end")
 	assert.Nil(t, early.s)
-	assert.EqualValues(t, 1, b.NextLine("ada", "r"), "asking goes on working")
+	assert.EqualValues(t, 1, b.nextLine("ada", "r"), "asking goes on working")
 }

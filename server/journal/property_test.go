@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -129,7 +130,7 @@ func TestAgainstAModel(t *testing.T) {
 					p.checkSize()
 				}
 			}
-			p.Close()
+			p.Close(context.Background())
 			for _, f := range p.followers {
 				p.follow(f, 1<<30)
 				require.Nil(t, f.s, "every reader finds the end")
@@ -189,7 +190,7 @@ func (p *property) append() {
 	p.all.add(e)
 	require.Equal(p.t, p.all.next, p.next)
 	if e.Run != "" {
-		require.Equal(p.t, p.all.runs[e.From].seen+1, p.NextLine(e.From, e.Run), "P15")
+		require.Equal(p.t, p.all.runs[e.From].seen+1, p.nextLine(e.From, e.Run), "P15")
 	}
 	if oldest != p.segments[0] {
 		require.Greater(p.t, size+e.size(), p.limit, "nothing is dropped while there is room")

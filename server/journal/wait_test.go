@@ -136,7 +136,7 @@ func TestP17CloseEndsTheWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, slow := full(t)
 		a, other := b.start(lines("ada: one")), b.start(lines("bob: two"))
-		b.Close()
+		b.Close(context.Background())
 		require.ErrorIs(t, a.result(t), ErrClosed)
 		require.ErrorIs(t, other.result(t), ErrClosed)
 		require.Len(t, slow.rest(), 8, "P17: what was accepted can be read, and no more")
@@ -163,13 +163,13 @@ func TestAWaitingRunIsNotAdmitted(t *testing.T) {
 		e := lines("ada: one two")
 		e.Run, e.First = "r", 1
 		a := b.start(e)
-		require.EqualValues(t, 1, b.NextLine("ada", "r"), "P15: it is not in the order yet")
+		require.EqualValues(t, 1, b.nextLine("ada", "r"), "P15: it is not in the order yet")
 		a.cancel(nil)
 		require.ErrorIs(t, a.result(t), context.Canceled)
-		require.EqualValues(t, 1, b.NextLine("ada", "r"), "P15: and never came into it")
+		require.EqualValues(t, 1, b.nextLine("ada", "r"), "P15: and never came into it")
 		slow.release()
 		b.add(e)
-		require.EqualValues(t, 3, b.NextLine("ada", "r"))
+		require.EqualValues(t, 3, b.nextLine("ada", "r"))
 	})
 }
 
@@ -214,7 +214,7 @@ func TestLargeEntriesAreCut(t *testing.T) {
 	b := newBench(t, MinHistory)
 	e := Entry{From: "ada", Lines: bytes.Repeat([]byte{'\n'}, 10_000), Count: 10_000, Run: "r", First: 1}
 	b.add(e)
-	require.EqualValues(t, 10_001, b.NextLine("ada", "r"))
+	require.EqualValues(t, 10_001, b.nextLine("ada", "r"))
 	r := b.open(protocol.FromFirst(), "")
 	next := uint64(1)
 	for r.s != nil {

@@ -1,0 +1,310 @@
+package journal
+
+import (
+	"context"
+	"slices"
+	"sort"
+	"sync"
+	"time"
+
+	"pubsublab/protocol"
+)
+
+const (
+	// A segment is sealed at either limit. The second bounds what a segment of
+	// tiny lines becomes once each line has a prefix.
+	maxSegmentSize     = 256 << 10
+	maxSegmentMessages = 4096
+
+	// pressAgain is how often who waits for room tells so: a reader may have come
+	// into the oldest segment since, or have become slow in it.
+	pressAgain = 100 * time.Millisecond
+)
+
+// chain is the newest part of an order, as readers see it: what all journals
+// have in common, wherever their order is decided.
+type chain struct {
+	limit int
+
+	mu        sync.Mutex
+	watcher   Watcher
+	segments  []*Segment // oldest first, never empty; only the last is not sealed
+	size      int        // of all segments, bytes
+	next      uint64     // the position of the next message
+	closed    bool
+	pressing  *Segment      // the segment that readers were last told to leave
+	pressNext time.Time     // when they may be told again
+	waiting   int           // how many wait for room
+	room      chan struct{} // closed and replaced when there may be room, or no hope of it
+}
+
+// newChain returns an empty chain that keeps up to limit bytes, at least
+// MinHistory, of an order of which next is the next position.
+func newChain(limit int, next uint64) chain {
+	return chain{
+		limit:    max(limit, MinHistory),
+		watcher:  nobody{},
+		segments: []*Segment{{Seq: 1, pos: next}},
+		next:     next,
+		room:     make(chan struct{}),
+	}
+}
+
+// nobody is the Watcher until there is one.
+type nobody struct{}
+
+func (nobody) Appended(*Entry)  {}
+func (nobody) Pressed(*Segment) {}
+func (nobody) Closed()          {}
+
+func (c *chain) Watch(w Watcher) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.watcher = w
+}
+
+// add waits for room for e, until ctx ends, and adds what decide makes of it,
+// with the lock held: nothing for an entry without messages or event.
+func (c *chain) add(ctx context.Context, e Entry, decide func(Entry) Entry, done func(error)) error {
+	c.mu.Lock()
+	pressed, err := c.makeRoomLocked(ctx, &e)
+	if err != nil {
+		c.mu.Unlock()
+		return err
+	}
+	e = decide(e)
+	if e.Count == 0 && e.Event == nil {
+		c.mu.Unlock()
+		done(nil)
+		return nil
+	}
+	e.Pos = c.next
+	if e.Event != nil {
+		event := *e.Event
+		event.Time = e.Time
+		e.Event = &event
+	}
+	for rest := e; ; {
+		c.addLocked(rest.cut(maxSegmentMessages - c.tailLocked().msgs))
+		if rest.Count == 0 {
+			break
+		}
+	}
+	watcher := c.watcher
+	c.mu.Unlock()
+	done(nil)
+	watcher.Appended(&e)
+	if pressed != nil {
+		watcher.Pressed(pressed)
+	}
+	return nil
+}
+
+// addLocked adds an entry to the last segment, and seals that when it is full.
+func (c *chain) addLocked(e Entry) {
+	tail := c.tailLocked()
+	tail.add(&e)
+	c.size += e.size()
+	c.next += uint64(e.Count)
+	if tail.size >= min(maxSegmentSize, c.limit/8) || tail.msgs >= maxSegmentMessages {
+		tail.next = &Segment{Seq: tail.Seq + 1, pos: c.next}
+		c.segments = append(c.segments, tail.next)
+		tail.seal()
+	}
+}
+
+// makeRoomLocked drops the oldest segments that nobody reads until e fits, and
+// waits for readers to leave them. It lets go of the lock meanwhile. Events do
+// not wait: they are few and small, and one client's arrival or departure must
+// not hang on how fast another one reads. They only return the segment that has
+// to be left; but so that they too are bounded, nobody may join far beyond the
+// limit.
+func (c *chain) makeRoomLocked(ctx context.Context, e *Entry) (pressed *Segment, err error) {
+	size, limit := e.size(), c.limit
+	if e.Event != nil && e.Event.Kind == protocol.Joined {
+		limit = 2 * limit
+	}
+	for !c.closed {
+		for c.size+size > c.limit && len(c.segments) > 1 && c.segments[0].refs == 0 {
+			c.size -= c.segments[0].size
+			c.segments[0].drop()
+			c.segments[0] = nil
+			c.segments = c.segments[1:]
+		}
+		if c.size+size <= c.limit || len(c.segments) == 1 {
+			return nil, nil
+		}
+		oldest, room, watcher := c.pressLocked(), c.room, c.watcher
+		if e.Event != nil && (c.size+size <= limit || e.Event.Kind == protocol.Left) {
+			return oldest, nil
+		}
+		c.waiting++
+		c.mu.Unlock()
+		if oldest != nil {
+			watcher.Pressed(oldest)
+		}
+		again := time.NewTimer(pressAgain)
+		select {
+		case <-room:
+		case <-again.C:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		again.Stop()
+		c.mu.Lock()
+		c.waiting--
+		if err != nil {
+			return nil, err
+		}
+	}
+	return nil, ErrClosed
+}
+
+// pressLocked returns the oldest segment if readers are to be told to leave it.
+// However many wait for room, that is done once and then from time to time: it
+// costs a look at each reader.
+func (c *chain) pressLocked() *Segment {
+	now := time.Now()
+	if c.pressing == c.segments[0] && now.Before(c.pressNext) {
+		return nil
+	}
+	c.pressing, c.pressNext = c.segments[0], now.Add(pressAgain)
+	return c.pressing
+}
+
+func (c *chain) wakeLocked() {
+	if c.waiting > 0 {
+		close(c.room)
+		c.room = make(chan struct{})
+	}
+}
+
+func (c *chain) tailLocked() *Segment { return c.segments[len(c.segments)-1] }
+
+func (c *chain) Open(_ context.Context, from protocol.From, filter protocol.Filter) (Place, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return Place{}, ErrClosed
+	}
+	var p Place
+	switch {
+	case from.First():
+		p = Place{Segment: c.segments[0], Next: c.segments[0].pos}
+	case from.Last() > 0:
+		p = c.lastLocked(from.Last(), filter)
+	case from.Position() > 0 && from.Position() <= c.next:
+		p = c.atLocked(from.Position())
+	default:
+		tail := c.tailLocked()
+		p = Place{Segment: tail, Entry: len(tail.entries), Next: c.next}
+	}
+	p.Segment.refs++
+	return p, nil
+}
+
+// atLocked finds a position from 1 to the next one.
+func (c *chain) atLocked(pos uint64) Place {
+	oldest := c.segments[0].pos
+	if pos < oldest {
+		return Place{Segment: c.segments[0], Next: oldest, Missing: oldest - pos}
+	}
+	// Events after the last message before pos may be in an earlier segment
+	// than pos itself: take the first segment that covers it.
+	i := sort.Search(len(c.segments)-1, func(i int) bool {
+		entries := c.segments[i].entries
+		return entries[len(entries)-1].covers(pos)
+	})
+	s := c.segments[i]
+	p := Place{Segment: s, Next: pos}
+	p.Entry = sort.Search(len(s.entries), func(i int) bool { return s.entries[i].covers(pos) })
+	if p.Entry == len(s.entries) {
+		return p
+	}
+	switch e := &s.entries[p.Entry]; {
+	case e.Event != nil && e.Event.Kind == protocol.Gap: // asked for are those of the missing from pos on
+		return Place{Segment: s, Entry: p.Entry + 1, Next: e.Pos, Missing: e.Pos - pos}
+	case e.Pos < pos:
+		p.Line = int(pos - e.Pos)
+	}
+	return p
+}
+
+// lastLocked finds the place of the last n matching messages. The search goes
+// on without the lock, so that nobody waits for it.
+func (c *chain) lastLocked(n uint64, filter protocol.Filter) Place {
+	segments := slices.Clone(c.segments)
+	entries, _ := segments[len(segments)-1].Entries(0) // the end, as of now
+	next := c.next
+	c.mu.Unlock()
+	found := next
+	matches := map[string]bool{} // there are fewer topics than entries, and long filters
+search:
+	for i := len(segments) - 1; n > 0; i-- {
+		for j := len(entries) - 1; j >= 0; j-- {
+			e := &entries[j]
+			if e.Event != nil {
+				continue
+			}
+			match, known := matches[e.Topic]
+			if !known {
+				match = filter.Match(e.Topic)
+				matches[e.Topic] = match
+			}
+			if !match {
+				continue
+			}
+			if uint64(e.Count) >= n {
+				found = e.Pos + uint64(e.Count) - n
+				break search
+			}
+			found = e.Pos
+			n -= uint64(e.Count)
+		}
+		if i == 0 {
+			break
+		}
+		entries, _ = segments[i-1].Entries(0)
+	}
+	c.mu.Lock()
+	return c.atLocked(max(found, c.segments[0].pos))
+}
+
+func (c *chain) Advance(s *Segment) *Segment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := s.next
+	if next != nil {
+		next.refs++
+	}
+	c.releaseLocked(s)
+	return next
+}
+
+func (c *chain) Release(s *Segment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.releaseLocked(s)
+}
+
+func (c *chain) releaseLocked(s *Segment) {
+	s.refs--
+	if s.refs == 0 && s == c.segments[0] {
+		c.wakeLocked()
+	}
+}
+
+// end makes readers find an end after the last entry.
+func (c *chain) end() {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.closed = true
+	c.tailLocked().seal()
+	c.wakeLocked()
+	watcher := c.watcher
+	c.mu.Unlock()
+	watcher.Closed()
+}

@@ -1,0 +1,110 @@
+package jetstream
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// maxCheckpoints is how many are kept, the newest.
+const maxCheckpoints = 32
+
+// metaSeq is the sequence number of a checkpoint, in its object's metadata.
+const metaSeq = "sequence"
+
+// saveCheckpoint saves what is known now. All brokers know the same here, and
+// one is enough to save it: the one whose message it is.
+func (j *Journal) saveCheckpoint() {
+	if !j.saving.CompareAndSwap(false, true) {
+		return // there will be another one
+	}
+	o := j.order
+	seq, data := o.seq, o.save(j.id)
+	name := strconv.FormatUint(o.checkpoints%maxCheckpoints, 10)
+	j.running.Go(func() {
+		defer j.saving.Store(false)
+		ctx, cancel := context.WithTimeout(j.ctx, 6*answerTimeout)
+		defer cancel()
+		_, err := j.bucket.Put(ctx, jetstream.ObjectMeta{
+			Name: name, Metadata: map[string]string{metaID: j.id, metaSeq: strconv.FormatUint(seq, 10)},
+		}, bytes.NewReader(data))
+		if err != nil && j.ctx.Err() == nil {
+			j.log.Warn("cannot save a checkpoint", "sequence", seq, "error", err)
+		}
+	})
+}
+
+// saved is a checkpoint that can be loaded.
+type saved struct {
+	name string
+	seq  uint64
+}
+
+// listCheckpoints returns those of this order that the messages kept by the
+// stream follow on, when kept is the first of these, oldest first.
+func (j *Journal) listCheckpoints(ctx context.Context, kept uint64) ([]saved, error) {
+	objects, err := j.bucket.List(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil, err
+	}
+	var list []saved
+	for _, o := range objects {
+		seq, err := strconv.ParseUint(o.Metadata[metaSeq], 10, 64)
+		if o.Metadata[metaID] == j.id && err == nil && seq+1 >= kept { // others are of a stream that is gone
+			list = append(list, saved{o.Name, seq})
+		}
+	}
+	slices.SortFunc(list, func(a, b saved) int { return cmp.Compare(a.seq, b.seq) })
+	return list, nil
+}
+
+// firstOrder returns what a broker that starts has to know: at a checkpoint far
+// enough from the end to fill its history, or as far as the stream reaches.
+func (j *Journal) firstOrder(ctx context.Context, kept uint64) (*order, error) {
+	list, err := j.listCheckpoints(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	if back := j.cfg.History/j.cfg.every + 2; len(list) >= back {
+		list = list[len(list)-back:]
+	} else if kept <= 1 {
+		return newOrder(j.cfg.every), nil
+	}
+	return j.loadFirst(ctx, list, kept)
+}
+
+// loadCheckpoint loads the oldest that the message with the number kept, or a
+// later one, follows on.
+func (j *Journal) loadCheckpoint(ctx context.Context, kept uint64) (*order, error) {
+	list, err := j.listCheckpoints(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	return j.loadFirst(ctx, list, kept)
+}
+
+// loadFirst loads the first in the list that is still there.
+func (j *Journal) loadFirst(ctx context.Context, list []saved, kept uint64) (*order, error) {
+	for _, s := range list {
+		data, err := j.bucket.GetBytes(ctx, s.name)
+		if errors.Is(err, jetstream.ErrObjectNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		o, err := loadOrder(data, j.id, j.cfg.every)
+		if err != nil {
+			return nil, unusable("the checkpoint %s of the stream %s: %v", s.name, j.cfg.Stream, err)
+		}
+		if o.seq+1 >= kept {
+			return o, nil
+		}
+	}
+	return nil, unusable("the stream %s keeps its messages from number %d on, and there is no checkpoint to begin with", j.cfg.Stream, kept)
+}

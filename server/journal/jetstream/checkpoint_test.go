@@ -1,0 +1,160 @@
+package jetstream
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/protocol"
+	"pubsublab/server/journal"
+	"pubsublab/server/journal/journaltest"
+)
+
+// small is the configuration of a stream that soon forgets its beginning.
+func small(n *node) Config {
+	cfg := n.config()
+	cfg.every = 256 << 10
+	cfg.Size = 4 << 20
+	return cfg
+}
+
+// fill appends so many entries of lines that take 64 KiB in the stream, each of
+// a run of its own.
+func fill(t *testing.T, j *Journal, from, entries int) {
+	t.Helper()
+	done := make(chan error, entries)
+	for n := from; n < from+entries; n++ {
+		e := journaltest.OfRun("r", 1, fmt.Sprintf("p%d: %s", n, strings.Repeat("x", 32<<10)+" "+strings.Repeat("y", 32<<10)))
+		require.NoError(t, j.Append(t.Context(), e, func(err error) { done <- err }))
+	}
+	for range entries {
+		require.NoError(t, <-done)
+	}
+}
+
+// saved waits until the newest checkpoint that was due is saved.
+func (j *Journal) saved(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return !j.saving.Load() }, patience, patience/10000)
+}
+
+// Whoever comes when the stream has forgotten its beginning knows the same as
+// those who have read it.
+func TestStartsFromACheckpoint(t *testing.T) {
+	n := startNode(t)
+	a := connect(t, small(n))
+	b := connect(t, small(n))
+	for round := range 10 {
+		fill(t, a, 20*round, 10)
+		fill(t, b, 20*round+10, 10)
+		a.saved(t)
+		b.saved(t)
+	}
+	info, err := a.js.Stream(t.Context(), a.cfg.Stream)
+	require.NoError(t, err)
+	require.Greater(t, info.CachedInfo().State.FirstSeq, uint64(100), "the stream has forgotten its beginning")
+	late := connect(t, small(n))
+	sameState(t, a, b, late)
+	require.EqualValues(t, 401, late.Next(), "P12: the same positions")
+	next, err := late.NextLine(t.Context(), "p3", "r")
+	require.NoError(t, err)
+	require.EqualValues(t, 3, next, "P15: also of a run that is no longer in the stream")
+	fill(t, late, 0, 5)
+	require.EqualValues(t, 401, late.Next(), "P15: and its lines are known")
+
+	kept := everything(t, late)
+	all := everything(t, a)
+	require.GreaterOrEqual(t, len(kept), 10, "its history is filled")
+	require.Equal(t, all[len(all)-10:], kept[len(kept)-10:])
+	objects, err := late.bucket.List(t.Context())
+	require.NoError(t, err)
+	require.LessOrEqual(t, len(objects), maxCheckpoints)
+}
+
+// What is left of a stream that is gone does not matter to the next one.
+func TestCheckpointsOfAnotherStream(t *testing.T) {
+	n := startNode(t)
+	a := connect(t, small(n))
+	fill(t, a, 0, 40)
+	a.saved(t)
+	require.NoError(t, a.js.DeleteStream(t.Context(), a.cfg.Stream))
+	b := connect(t, small(n))
+	require.EqualValues(t, 1, b.Next())
+	for round := range 10 {
+		fill(t, b, 20*round, 20)
+		b.saved(t)
+	}
+	sameState(t, b, connect(t, small(n)))
+}
+
+func TestNoCheckpoint(t *testing.T) {
+	n := startNode(t)
+	a := connect(t, small(n))
+	fill(t, a, 0, 100)
+	a.saved(t)
+	objects, err := a.bucket.List(t.Context())
+	require.NoError(t, err)
+	for _, o := range objects {
+		require.NoError(t, a.bucket.Delete(t.Context(), o.Name))
+	}
+	_, err = Connect(t.Context(), small(n))
+	require.ErrorContains(t, err, "there is no checkpoint to begin with")
+}
+
+// A broker that falls behind what the stream keeps says what is missing.
+func TestFallsBehind(t *testing.T) {
+	n := startNode(t)
+	a, slow := connect(t, small(n)), connect(t, small(n))
+	heard := journaltest.NewBench(t, slow)
+	reader, err := slow.Open(t.Context(), protocol.FromFirst(), protocol.Filter{})
+	require.NoError(t, err)
+	for round := range 16 {
+		fill(t, a, 10*round, 10) // the reader keeps slow from reading on
+		a.saved(t)
+	}
+	require.Less(t, slow.Next(), uint64(100))
+	own := make(chan error, 1)
+	require.NoError(t, slow.Append(t.Context(), journaltest.Lines("eve: mine"), func(err error) { own <- err }))
+
+	slow.Release(reader.Segment)
+	require.NoError(t, <-own, "what it had to say is not lost")
+	require.EqualValues(t, 322, slow.Next(), "P12: the same positions as elsewhere")
+	sameState(t, a, slow, connect(t, small(n)))
+
+	next, gaps := uint64(1), 0
+	for _, e := range heard.Heard() {
+		if e.Event != nil {
+			gaps++
+			next += e.Event.Missing
+		}
+		require.Equal(t, next, e.Pos, "P12: a gap of the right size, in its place")
+		next += uint64(e.Count)
+	}
+	require.EqualValues(t, 322, next)
+	require.Equal(t, 1, gaps)
+}
+
+// A part of a gap is missing for those who ask from its middle.
+func TestP12FromTheMiddleOfAGap(t *testing.T) {
+	m := journal.NewMirror(journal.MinHistory, 1)
+	ctx := context.Background()
+	require.NoError(t, m.Add(ctx, journaltest.Lines("ada: 1 2 3")))
+	require.NoError(t, m.Skip(ctx, 10))
+	require.NoError(t, m.Add(ctx, journaltest.Lines("ada: 14 15")))
+	for _, c := range []struct{ from, next, missing uint64 }{
+		{3, 3, 0}, {4, 14, 10}, {8, 14, 6}, {13, 14, 1}, {14, 14, 0}, {15, 15, 0}, {16, 16, 0},
+	} {
+		p, err := m.Open(ctx, protocol.FromPosition(c.from), protocol.Filter{})
+		require.NoError(t, err)
+		require.Equal(t, c.next, p.Next, "from=%d", c.from)
+		require.Equal(t, c.missing, p.Missing, "from=%d", c.from)
+		entries, _ := p.Segment.Entries(p.Entry)
+		if c.from > 3 && c.from < 16 {
+			require.Zero(t, entries[0].Event, "from=%d: the gap is told once", c.from)
+		}
+		m.Release(p.Segment)
+	}
+}

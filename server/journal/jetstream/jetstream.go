@@ -1,0 +1,258 @@
+// Package jetstream keeps the order of messages on a NATS JetStream stream,
+// which several brokers share: all see the same order and the same positions,
+// and none holds anything that cannot be lost.
+//
+// Nobody decides the order but the stream. A broker publishes what it appends,
+// reads the stream back, its own entries with everybody else's, and works out
+// what its messages mean: an order, which is a pure function of them.
+package jetstream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pubsublab/protocol"
+	"pubsublab/server/journal"
+)
+
+const (
+	// window is how many bytes may be on their way through the stream. With
+	// letterOverhead that is 2,048 small entries at most: where each is synced to
+	// disk, they wait for each other.
+	window = 4 << 20
+
+	// checkpointEvery is after how many bytes of messages the order is saved. It
+	// has a part in what brokers make of the stream: all have the same.
+	checkpointEvery = 32 << 20
+
+	// MinSize is the least that a stream must be allowed to keep, in bytes, so that
+	// there are checkpoints in what it keeps.
+	MinSize = 4 * checkpointEvery
+
+	// answerTimeout is how long the stream may acknowledge nothing before
+	// everything is sent again.
+	answerTimeout = 5 * time.Second
+)
+
+// Config says which stream to use, and how. All brokers of a stream agree on it.
+type Config struct {
+	// Servers are addresses of the NATS cluster, with commas between.
+	Servers string
+	// Stream is the stream's name, written like a client's but without dots. It is
+	// created where there is none.
+	Stream string
+	// Replicas is how many servers keep a stream that is created: 1, 3 or 5.
+	Replicas int
+	// Size is how many bytes a stream that is created keeps, at least MinSize.
+	Size int64
+	// History is how many bytes of its newest part this broker keeps in memory, at
+	// least journal.MinHistory: as far as from= reaches here (P12).
+	History int
+	// Log is told of a connection that is lost or found again; nil is nowhere.
+	Log *slog.Logger
+
+	// Of tests.
+	every int                                // instead of checkpointEvery
+	wrap  func(next publishFunc) publishFunc // what publishing really does
+}
+
+type publishFunc func(*nats.Msg) (jetstream.PubAckFuture, error)
+
+// Journal is a journal.Journal on a stream.
+type Journal struct {
+	*journal.Mirror // what was read back, for readers
+
+	// Static after construction.
+	log      *slog.Logger
+	cfg      Config
+	nc       *nats.Conn
+	js       jetstream.JetStream
+	bucket   jetstream.ObjectStore
+	id       string
+	producer string
+	publish  publishFunc
+	outbox   *outbox
+	ctx      context.Context // ends when the journal does; the cause is why
+	cancel   context.CancelCauseFunc
+	running  sync.WaitGroup
+
+	accepted uint64 // the number of its last accepted entry; owned by the reader
+	troubled bool   // the log has heard that sending goes wrong; owned by the sender
+
+	seq         atomic.Uint64                             // of the last message read
+	holes       chan uint64                               // the attempts in which something got lost, for the sender
+	consumption atomic.Pointer[jetstream.MessagesContext] // of the reader
+	saving      atomic.Bool                               // a checkpoint is being written
+
+	mu    sync.Mutex
+	order *order // written by the reader alone
+}
+
+// Connect finds the stream, or creates it, and reads it up to its end. It tries
+// until ctx ends, unless what it finds cannot be used.
+func Connect(ctx context.Context, cfg Config) (*Journal, error) {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.every == 0 {
+		cfg.every = checkpointEvery
+	}
+	if protocol.CheckName(cfg.Stream) != nil || strings.Contains(cfg.Stream, ".") {
+		return nil, fmt.Errorf("bad stream name %q, expected 1 to %d of A-Z a-z 0-9 _ -", cfg.Stream, protocol.MaxName)
+	}
+	told := false
+	for {
+		j, err := open(ctx, cfg)
+		var unusable *unusableError
+		if err == nil || errors.As(err, &unusable) {
+			return j, err
+		}
+		if !told && ctx.Err() == nil {
+			told = true
+			cfg.Log.Warn("cannot use the stream yet", "stream", cfg.Stream, "error", err)
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-ctx.Done():
+			return nil, fmt.Errorf("cannot use the stream %s at %s: %w", cfg.Stream, redact(cfg.Servers), err)
+		}
+	}
+}
+
+// unusableError is one that trying again does not mend.
+type unusableError struct{ text string }
+
+func (e *unusableError) Error() string { return e.text }
+
+func unusable(text string, args ...any) error {
+	return &unusableError{fmt.Sprintf(text, args...)}
+}
+
+func open(ctx context.Context, cfg Config) (j *Journal, err error) {
+	nc, err := nats.Connect(cfg.Servers, connectOptions(cfg.Log)...)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			nc.Close()
+		}
+	}()
+	if most := nc.MaxPayload(); most < 2*protocol.MaxLine+headerRoom {
+		return nil, unusable("the NATS servers take messages of %d bytes, expected a max_payload of at least %d", most, 2*protocol.MaxLine+headerRoom)
+	}
+	js, err := jetstream.New(nc,
+		jetstream.WithPublishAsyncMaxPending(1<<20),  // window is the limit
+		jetstream.WithPublishAsyncTimeout(time.Hour), // the sender's patience is; this forgets what nobody waits for
+	)
+	if err != nil {
+		return nil, err
+	}
+	j = &Journal{
+		log: cfg.Log, cfg: cfg, nc: nc, js: js,
+		producer: rand.Text(), outbox: newOutbox(window), holes: make(chan uint64, 1),
+	}
+	j.publish = func(m *nats.Msg) (jetstream.PubAckFuture, error) {
+		return js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0)) // one by one they would come out of order
+	}
+	if cfg.wrap != nil {
+		j.publish = cfg.wrap(j.publish)
+	}
+	nc.SetReconnectHandler(func(nc *nats.Conn) {
+		j.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
+		if consumption := j.consumption.Load(); consumption != nil {
+			(*consumption).Stop() // its consumer may be gone, which it would notice later
+		}
+	})
+	if err := j.prepare(ctx); err != nil {
+		return nil, err
+	}
+	j.Mirror = journal.NewMirror(cfg.History, j.order.next)
+	j.seq.Store(j.order.seq)
+	j.ctx, j.cancel = context.WithCancelCause(context.Background())
+	j.running.Go(j.read)
+	j.running.Go(j.send)
+	if err := j.sync(ctx); err != nil {
+		err = errors.Join(err, context.Cause(j.ctx))
+		ended, cancel := context.WithCancel(ctx)
+		cancel()
+		j.Close(ended)
+		return nil, err
+	}
+	return j, nil
+}
+
+func (j *Journal) ID() string { return j.id }
+
+// Append fails for more lines than a message of the stream holds, which is at
+// least as many bytes as two of the longest lines.
+func (j *Journal) Append(ctx context.Context, e journal.Entry, done func(error)) error {
+	if most := int(j.nc.MaxPayload()) - headerRoom; len(e.Lines) > most {
+		return fmt.Errorf("%d bytes of lines at once, expected at most %d", len(e.Lines), most)
+	}
+	return j.outbox.add(ctx, e, done)
+}
+
+// sync waits until everything is read that the stream had acknowledged to
+// anybody: it appends a mark and waits for it.
+func (j *Journal) sync(ctx context.Context) error {
+	read := make(chan error, 1)
+	if err := j.Append(ctx, journal.Entry{}, func(err error) { read <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-read:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// NextLine asks the stream. What a publisher sent through another broker and
+// lands later is dropped as sent twice.
+func (j *Journal) NextLine(ctx context.Context, name, run string) (uint64, error) {
+	if err := j.sync(ctx); err != nil {
+		return 0, err
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.order.runs.Next(name, run), nil
+}
+
+// Open asks the stream where a subscriber has seen more at another broker.
+func (j *Journal) Open(ctx context.Context, from protocol.From, filter protocol.Filter) (journal.Place, error) {
+	if from.Position() > j.Next() {
+		if err := j.sync(ctx); err != nil {
+			return journal.Place{}, err
+		}
+	}
+	return j.Mirror.Open(ctx, from, filter)
+}
+
+// Close leaves the stream to the other brokers.
+func (j *Journal) Close(ctx context.Context) {
+	j.outbox.close()
+	select {
+	case <-j.outbox.drained:
+	case <-j.ctx.Done():
+	case <-ctx.Done():
+	}
+	j.cancel(journal.ErrClosed)
+	j.nc.Close()
+	j.running.Wait()
+}
+
+// Life ends when the journal does. Its cause is journal.ErrClosed after Close,
+// and otherwise why the journal cannot go on: the stream is gone, or has not kept
+// what it promised.
+func (j *Journal) Life() context.Context { return j.ctx }

@@ -1,0 +1,161 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pubsublab/server/journal"
+)
+
+// consumerTimeout is after how long without an answer another consumer is made.
+const consumerTimeout = 2 * time.Second
+
+// read reads the stream into the mirror, until the journal ends.
+func (j *Journal) read() {
+	defer j.End()
+	seen := time.Now() // the stream, or no answer that there is none
+	for {
+		err := j.consume()
+		gone := errors.Is(err, jetstream.ErrStreamNotFound)
+		if !gone {
+			seen = time.Now()
+		}
+		var unusable *unusableError
+		switch {
+		case errors.As(err, &unusable):
+			j.cancel(err)
+		case gone && time.Since(seen) > answerTimeout: // it is not just a cluster that starts
+			j.cancel(fmt.Errorf("the stream %s is gone", j.cfg.Stream))
+		case j.ctx.Err() == nil:
+			j.log.Debug("reading the stream again", "after", j.order.seq, "error", err)
+		}
+		select {
+		case <-time.After(100 * time.Millisecond):
+		case <-j.ctx.Done():
+			return
+		}
+	}
+}
+
+// consume reads from the next message on until something goes wrong. It does
+// what the library's ordered consumer does, but that one takes 10 s to try again
+// what a cluster without a leader did not answer.
+func (j *Journal) consume() error {
+	ctx, cancel := context.WithTimeout(j.ctx, consumerTimeout)
+	defer cancel()
+	stream, err := j.js.Stream(ctx, j.cfg.Stream)
+	if err != nil {
+		return err
+	}
+	if id := stream.CachedInfo().Config.Metadata[metaID]; id != j.id {
+		return unusable("the stream %s is another one now: of journal %q, not %s", j.cfg.Stream, id, j.id)
+	}
+	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:       j.order.seq + 1,
+		AckPolicy:         jetstream.AckNonePolicy,
+		MemoryStorage:     true,
+		Replicas:          1,
+		InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxBytes(window), jetstream.PullExpiry(10*time.Second),
+		jetstream.PullHeartbeat(consumerTimeout/2), jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	if err != nil {
+		return err
+	}
+	j.consumption.Store(&messages)
+	stop := context.AfterFunc(j.ctx, messages.Stop)
+	defer messages.Stop()
+	defer stop()
+	for delivered := uint64(1); ; delivered++ {
+		msg, err := messages.Next()
+		if err != nil {
+			return err
+		}
+		meta, err := msg.Metadata()
+		if err != nil {
+			return err
+		}
+		if meta.Sequence.Consumer != delivered {
+			return fmt.Errorf("the consumer's message %d came instead of %d", meta.Sequence.Consumer, delivered)
+		}
+		if meta.Sequence.Stream != j.order.seq+1 {
+			return j.jump(meta.Sequence.Stream)
+		}
+		if err := j.take(msg, meta.Timestamp); err != nil {
+			return err
+		}
+	}
+}
+
+// take takes the next message in.
+func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
+	m, err := decode(msg.Headers(), msg.Data())
+	if err != nil {
+		j.log.Warn("ignoring what is no broker's message in the stream", "sequence", j.order.seq+1, "error", err)
+		m = message{}
+	}
+	j.mu.Lock()
+	e, accepted := j.order.take(at, &m)
+	j.mu.Unlock()
+	j.seq.Store(j.order.seq)
+	if e.Count > 0 || e.Event != nil {
+		if err := j.Add(j.ctx, e); err != nil {
+			return err
+		}
+	}
+	if m.producer != j.producer {
+		return nil
+	}
+	switch last := j.order.last(j.producer); {
+	case accepted:
+		j.accepted = m.number
+		j.outbox.accept(m.number, j.order.seq)
+	case last < j.accepted:
+		j.cancel(errors.New("the order has forgotten this broker, which published nothing for so long"))
+	case m.number > last:
+		select {
+		case j.holes <- m.attempt:
+		default:
+		}
+	}
+	if j.order.due() {
+		j.saveCheckpoint()
+	}
+	return nil
+}
+
+// jump goes on behind messages that the stream does not keep any more: what
+// there was in them is a gap for everyone here (P12).
+func (j *Journal) jump(kept uint64) error {
+	ctx, cancel := context.WithTimeout(j.ctx, answerTimeout)
+	defer cancel()
+	later, err := j.loadCheckpoint(ctx, kept)
+	if err != nil {
+		return err
+	}
+	missing := later.next - j.order.next
+	j.log.Error("the stream does not keep any more what was to be read next",
+		"after", j.order.seq, "kept_from", kept, "going_on_after", later.seq, "missing", missing)
+	j.mu.Lock()
+	j.order = later
+	j.mu.Unlock()
+	j.seq.Store(later.seq)
+	if missing > 0 {
+		if err := j.Skip(j.ctx, missing); err != nil {
+			return err
+		}
+	}
+	j.accepted = later.last(j.producer)
+	j.outbox.accept(j.accepted, later.seq)
+	return nil
+}
+
+var _ journal.Journal = (*Journal)(nil)

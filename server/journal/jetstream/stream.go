@@ -1,0 +1,114 @@
+package jetstream
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"pubsublab/protocol"
+	"pubsublab/server/journal"
+)
+
+// What the stream's metadata tells.
+const (
+	metaID     = "pubsublab-journal"
+	metaFormat = "pubsublab-format"
+)
+
+// subject is where the entries of a stream are published.
+func subject(stream string) string { return stream + ".entries" }
+
+// prepare finds or creates the stream and the bucket for checkpoints, and
+// loads what there is to know of the order before it is read on.
+func (j *Journal) prepare(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*answerTimeout)
+	defer cancel()
+	stream, err := j.stream(ctx)
+	if err != nil {
+		return err
+	}
+	info := stream.CachedInfo()
+	if err := check(&info.Config, int64(4*j.cfg.every)); err != nil {
+		return err
+	}
+	j.id = info.Config.Metadata[metaID]
+	j.bucket, err = j.objectStore(ctx, info.Config.Replicas)
+	if err != nil {
+		return err
+	}
+	j.log.Info("using the stream", "stream", info.Config.Name, "journal", j.id, "server", j.nc.ConnectedUrlRedacted(),
+		"replicas", info.Config.Replicas, "max_bytes", info.Config.MaxBytes, "first", info.State.FirstSeq, "last", info.State.LastSeq)
+	j.order, err = j.firstOrder(ctx, info.State.FirstSeq)
+	return err
+}
+
+func (j *Journal) stream(ctx context.Context) (jetstream.Stream, error) {
+	stream, err := j.js.Stream(ctx, j.cfg.Stream)
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return stream, err
+	}
+	stream, err = j.js.CreateStream(ctx, jetstream.StreamConfig{
+		Name:        j.cfg.Stream,
+		Description: "The order of Pub/Sub Lab",
+		Subjects:    []string{subject(j.cfg.Stream)},
+		Storage:     jetstream.FileStorage,
+		Retention:   jetstream.LimitsPolicy,
+		Discard:     jetstream.DiscardOld,
+		MaxBytes:    j.cfg.Size,
+		Replicas:    j.cfg.Replicas,
+		Metadata:    map[string]string{metaID: journal.NewID(), metaFormat: strconv.Itoa(format)},
+	})
+	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker was first
+		return j.js.Stream(ctx, j.cfg.Stream)
+	}
+	return stream, err
+}
+
+// check tells what is wrong with the settings of a stream. Its limits may be
+// whatever its owner wants.
+func check(c *jetstream.StreamConfig, minSize int64) error {
+	id := c.Metadata[metaID]
+	if protocol.CheckName(id) != nil {
+		return unusable("the stream %s was not made for a journal: its metadata has no %s", c.Name, metaID)
+	}
+	for _, setting := range []struct {
+		name      string
+		got, want string
+	}{
+		{metaFormat + " in the metadata", c.Metadata[metaFormat], strconv.Itoa(format)},
+		{"storage", c.Storage.String(), jetstream.FileStorage.String()},
+		{"retention", c.Retention.String(), jetstream.LimitsPolicy.String()},
+		{"discard policy", c.Discard.String(), jetstream.DiscardOld.String()},
+		{"persist mode", c.PersistMode.String(), jetstream.DefaultPersistMode.String()},
+		{"no_ack", strconv.FormatBool(c.NoAck), "false"},
+		{"number of subjects", strconv.Itoa(len(c.Subjects)), "1"},
+	} {
+		if setting.got != setting.want {
+			return unusable("the stream %s: its %s is %q, expected %q", c.Name, setting.name, setting.got, setting.want)
+		}
+	}
+	if c.Subjects[0] != subject(c.Name) {
+		return unusable("the stream %s: its subject is %q, expected %q", c.Name, c.Subjects[0], subject(c.Name))
+	}
+	if c.MaxBytes > 0 && c.MaxBytes < minSize {
+		return unusable("the stream %s: it keeps %d bytes, expected at least %d", c.Name, c.MaxBytes, minSize)
+	}
+	return nil
+}
+
+func (j *Journal) objectStore(ctx context.Context, replicas int) (jetstream.ObjectStore, error) {
+	name := j.cfg.Stream + "-checkpoints"
+	bucket, err := j.js.ObjectStore(ctx, name)
+	if !errors.Is(err, jetstream.ErrBucketNotFound) {
+		return bucket, err
+	}
+	bucket, err = j.js.CreateObjectStore(ctx, jetstream.ObjectStoreConfig{
+		Bucket: name, Description: "Where reading the stream " + j.cfg.Stream + " can begin", Replicas: replicas,
+	})
+	if errors.Is(err, jetstream.ErrBucketExists) { // another broker was first
+		return j.js.ObjectStore(ctx, name)
+	}
+	return bucket, err
+}
