@@ -48,8 +48,7 @@ type Containers struct {
 	gateway        string // the grader's address on the network
 	labels         map[string]string
 
-	mu      sync.Mutex
-	running map[*Program]bool
+	running sync.Map // its keys are the *Program that run
 
 	followed sync.WaitGroup // until containers are removed
 }
@@ -64,7 +63,7 @@ func NewContainers(ctx context.Context, server, clientImage string) (*Containers
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	c := &Containers{api: api, server: server, client: clientImage, running: map[*Program]bool{}}
+	c := &Containers{api: api, server: server, client: clientImage}
 	if err := c.prepare(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -186,15 +185,10 @@ func (c *Containers) Client(ctx context.Context, server net.Addr, role string) (
 
 // Close removes what was made.
 func (c *Containers) Close() error {
-	c.mu.Lock()
-	var left []*Program
-	for program := range c.running {
-		left = append(left, program)
-	}
-	c.mu.Unlock()
-	for _, program := range left {
-		program.Kill()
-	}
+	c.running.Range(func(program, _ any) bool {
+		program.(*Program).Kill()
+		return true
+	})
 	c.followed.Wait()
 	var err error
 	if c.network != "" {
@@ -239,9 +233,7 @@ func (c *Containers) start(ctx context.Context, image string, args ...string) (*
 	}
 	program := newProgram()
 	program.unit = &containerUnit{runner: c, id: created.ID, stdin: attached.Conn}
-	c.mu.Lock()
-	c.running[program] = true
-	c.mu.Unlock()
+	c.running.Store(program, nil)
 	c.followed.Go(func() {
 		defer end()
 		c.follow(program, created.ID, attached, ended)
@@ -262,9 +254,7 @@ func (c *Containers) follow(program *Program, id string, attached client.Contain
 		}
 	case <-ended.Error: // it was removed
 	}
-	c.mu.Lock()
-	delete(c.running, program)
-	c.mu.Unlock()
+	c.running.Delete(program)
 	program.finish(exit)
 	_ = c.remove(id) // what is left is found by its label
 }

@@ -42,15 +42,14 @@ type Processes struct {
 	dir            string
 	server, client []string
 
-	mu      sync.Mutex
-	running map[*Program]bool
+	running sync.Map // its keys are the *Program that run
 }
 
 // NewProcesses splits the two commands as a shell would, without running one: in double or single quotes a word may hold
 // spaces. {host} and {port} stand for the address; {role}, in the client's, for its role, which is typed where it is missing.
 // Commands run in dir. An empty client command means that there is no client.
 func NewProcesses(dir, server, client string) (*Processes, error) {
-	p := &Processes{dir: dir, running: map[*Program]bool{}}
+	p := &Processes{dir: dir}
 	var err error
 	if p.server, err = split("server", server, "{port}"); err != nil {
 		return nil, err
@@ -155,15 +154,10 @@ func (p *Processes) Client(_ context.Context, server net.Addr, role string) (*Pr
 
 // Close kills what still runs.
 func (p *Processes) Close() error {
-	p.mu.Lock()
-	var left []*Program
-	for program := range p.running {
-		left = append(left, program)
-	}
-	p.mu.Unlock()
-	for _, program := range left {
-		program.Kill()
-	}
+	p.running.Range(func(program, _ any) bool {
+		program.(*Program).Kill()
+		return true
+	})
 	return nil
 }
 
@@ -189,9 +183,7 @@ func (p *Processes) start(words []string) (*Program, error) {
 		return nil, errors.Join(err, output.Close(), theirs.Close())
 	}
 	limit(u.command.Process.Pid)
-	p.mu.Lock()
-	p.running[program] = true
-	p.mu.Unlock()
+	p.running.Store(program, nil)
 	go p.follow(program, u, output, theirs)
 	return program, nil
 }
@@ -209,9 +201,7 @@ func (p *Processes) follow(program *Program, u *processUnit, output, theirs *os.
 	_ = theirs.Close() // kept until here, so that nothing that was written is lost before it is read
 	<-taken
 	_ = output.Close()
-	p.mu.Lock()
-	delete(p.running, program)
-	p.mu.Unlock()
+	p.running.Delete(program)
 	program.finish(exitOf(u.command.ProcessState))
 }
 
