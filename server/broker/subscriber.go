@@ -94,7 +94,7 @@ func (s *session) sendAll() error {
 	cursor := s.cursor
 	for {
 		run, err := cursor.Next()
-		if errors.Is(err, io.EOF) {
+		if errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
 			return errShutdown
 		}
 		if err == nil && len(run) == 0 {

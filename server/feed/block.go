@@ -44,9 +44,11 @@ func (s *Set) acquireLocked(f *feed, segment *journal.Segment) *block {
 	b := f.blocks[segment.Seq]
 	if b == nil {
 		b = &block{feed: f, seq: segment.Seq, segment: segment, size: blockOverhead}
-		b.place = s.cache.PushBack(b)
-		s.cached += b.size
-		f.blocks[b.seq] = b
+		if segment.Seq > 0 { // one of a Past is nobody else's
+			b.place = s.cache.PushBack(b)
+			s.cached += b.size
+			f.blocks[b.seq] = b
+		}
 	}
 	b.refs++
 	return b

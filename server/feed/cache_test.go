@@ -51,7 +51,7 @@ func TestCacheIsBounded(t *testing.T) {
 			if one.block.segment != nil {
 				break
 			}
-			require.True(t, one.move())
+			require.NoError(t, one.move())
 			seen[one.block] = true
 		}
 		require.Nil(t, start.place, "the oldest blocks are dropped")
@@ -169,7 +169,7 @@ func TestMemoryOfBlocksIsUsedAgain(t *testing.T) {
 			held[slow] = string(data)
 		}
 		quick.off = len(data)
-		require.True(t, quick.move())
+		require.NoError(t, quick.move())
 	}
 	require.Less(t, len(seen), blocks, "blocks share memory, one after the other")
 	for slow, text := range held {

@@ -1,11 +1,13 @@
 package feed
 
 import (
+	"context"
 	"errors"
 	"io"
 	"sync/atomic"
 	"time"
 
+	"pubsublab/protocol"
 	"pubsublab/server/journal"
 )
 
@@ -17,6 +19,7 @@ var ErrSlow = errors.New("held publishers up")
 // parked it needs no goroutine: being woken, a new one may own it.
 type Cursor struct {
 	// Static after construction.
+	ctx   context.Context
 	set   *Set
 	feed  *feed
 	start uint64
@@ -50,8 +53,9 @@ func (c *Cursor) Start() uint64 { return c.start }
 // Next returns all there is to send that is contiguous in memory. The bytes do
 // not change until the next call of Next or Close. Where there is nothing, it parks the cursor and returns nothing:
 // from then on the cursor belongs to whoever its wake function lets call Next
-// again. The error is io.EOF at the end of a closed journal, ErrSlow when the
-// cursor was cut off, or what Interrupt was given.
+// again. It waits only for what the journal has to fetch first, until the ctx of
+// Open ends. The error is io.EOF at the end of a closed journal, ErrSlow when the
+// cursor was cut off, what Interrupt was given, or why nothing can be fetched.
 func (c *Cursor) Next() ([]byte, error) {
 	for {
 		if err := c.stopped.Load(); err != nil {
@@ -75,8 +79,10 @@ func (c *Cursor) Next() ([]byte, error) {
 			if c.park() {
 				return nil, nil
 			}
-		case !c.move():
-			return nil, io.EOF
+		default:
+			if err := c.move(); err != nil {
+				return nil, err
+			}
 		}
 	}
 }
@@ -91,20 +97,36 @@ func (c *Cursor) Advance(n int) {
 	c.off += n
 }
 
-// move goes on to the next segment.
-func (c *Cursor) move() bool {
+// move goes on to the next segment. The error is io.EOF where there is none.
+func (c *Cursor) move() error {
 	c.lines += uint64(c.block.messages(c.off) - c.before)
-	c.before = 0
-	next := c.set.journal.Advance(c.segment)
+	next, err := c.set.journal.Advance(c.ctx, c.segment)
 	c.set.mu.Lock()
-	defer c.set.mu.Unlock()
 	c.set.releaseLocked(c)
-	c.segment = next
-	if next == nil {
-		return false
+	c.segment = next.Segment
+	if c.segment == nil {
+		c.set.mu.Unlock()
+		if err == nil {
+			err = io.EOF
+		}
+		return err
 	}
-	c.block, c.off = c.set.acquireLocked(c.feed, next), 0
-	return true
+	c.block = c.set.acquireLocked(c.feed, c.segment)
+	c.set.mu.Unlock()
+	c.begin(&next)
+	return nil
+}
+
+// begin goes to a place in the segment that the cursor has come to.
+func (c *Cursor) begin(place *journal.Place) {
+	if place.Missing > 0 {
+		c.preamble = c.feed.format.AppendEvent(nil, &protocol.Event{Kind: protocol.Gap, Missing: place.Missing})
+	}
+	c.off, c.before = 0, 0
+	if place.Entry > 0 || place.Line > 0 {
+		c.set.read(c.block)
+		c.off, c.before = c.block.at(place.Entry, place.Line)
+	}
 }
 
 // park parks the cursor, unless there may be something new.

@@ -70,17 +70,15 @@ func NewSet(j journal.Journal, cfg Config) *Set {
 // so. cut is called, at most once and on another goroutine, when the cursor is
 // cut off for being slow; it must make the write end that the cursor's owner is
 // in, and must not block. With nil the cursor is never cut off. The error is
-// journal.ErrClosed, or why ctx ended before the journal knew the position.
+// journal.ErrClosed, or why ctx ended before the journal knew the position. ctx
+// bounds what the cursor waits for later, too.
 func (s *Set) Open(ctx context.Context, filter protocol.Filter, format protocol.Format, from protocol.From, wake, cut func()) (*Cursor, error) {
 	place, err := s.journal.Open(ctx, from, filter)
 	if err != nil {
 		return nil, err
 	}
-	c := &Cursor{set: s, start: place.Next, segment: place.Segment, slot: -1, wake: wake, cut: cut}
+	c := &Cursor{ctx: ctx, set: s, start: place.Next, segment: place.Segment, slot: -1, wake: wake, cut: cut}
 	c.excused.Store(true)
-	if place.Missing > 0 {
-		c.preamble = format.AppendEvent(nil, &protocol.Event{Kind: protocol.Gap, Missing: place.Missing})
-	}
 	s.mu.Lock()
 	k := key{filter, format}
 	c.feed = s.feeds[k]
@@ -91,9 +89,7 @@ func (s *Set) Open(ctx context.Context, filter protocol.Filter, format protocol.
 	c.feed.cursors[c] = struct{}{}
 	c.block = s.acquireLocked(c.feed, c.segment)
 	s.mu.Unlock()
-
-	s.read(c.block)
-	c.off, c.before = c.block.at(place.Entry, place.Line)
+	c.begin(&place)
 	return c, nil
 }
 

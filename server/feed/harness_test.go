@@ -205,7 +205,7 @@ func rest(t testing.TB, c *Cursor) string {
 	var text strings.Builder
 	for c.segment != nil {
 		if data, complete := c.set.read(c.block); len(c.preamble) == 0 && c.off == len(data) {
-			if !complete || !c.move() {
+			if !complete || c.move() != nil {
 				break
 			}
 			continue

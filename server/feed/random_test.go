@@ -95,15 +95,17 @@ func (r *random) oldest() int {
 	p, err := r.j.Open(context.Background(), protocol.FromFirst(), protocol.Filter{})
 	require.NoError(r.t, err)
 	kept := 0
-	for s := p.Segment; ; s = r.j.Advance(s) {
-		entries, sealed := s.Entries(0)
+	for {
+		entries, sealed := p.Segment.Entries(0)
 		for _, e := range entries {
 			kept += max(1, e.Count)
 		}
 		if !sealed {
-			r.j.Release(s)
+			r.j.Release(p.Segment)
 			return len(r.items) - kept
 		}
+		p, err = r.j.Advance(context.Background(), p.Segment)
+		require.NoError(r.t, err)
 	}
 }
 
@@ -174,7 +176,7 @@ func (r *random) read(f *follower, n int) bool {
 		if f.off < len(data) {
 			break
 		}
-		if !complete || !f.move() {
+		if !complete || f.move() != nil {
 			require.Empty(r.t, r.expect(f, 1), "P10: it has brought everything")
 			return false
 		}

@@ -51,7 +51,7 @@ func TestP16TheSlowOneIsCutOff(t *testing.T) {
 		_, err = behind.Next()
 		require.NoError(t, err)
 		behind.Advance(len(data))
-		require.True(t, behind.move())
+		require.NoError(t, behind.move())
 		synctest.Wait()
 		require.Zero(t, cuts.Load(), "P16: nobody waits yet")
 

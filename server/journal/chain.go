@@ -256,6 +256,7 @@ search:
 			}
 			if uint64(e.Count) >= n {
 				found = e.Pos + uint64(e.Count) - n
+				n = 0
 				break search
 			}
 			found = e.Pos
@@ -267,21 +268,31 @@ search:
 		entries, _ = segments[i-1].Entries(0)
 	}
 	c.mu.Lock()
-	return c.atLocked(max(found, c.segments[0].pos))
+	p := c.atLocked(max(found, c.segments[0].pos))
+	p.Short = n
+	return p
 }
 
-func (c *chain) Advance(s *Segment) *Segment {
+func (c *chain) Advance(ctx context.Context, s *Segment) (Place, error) {
+	if s.past != nil {
+		return s.past.Next(ctx)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := s.next
-	if next != nil {
-		next.refs++
+	p := Place{Segment: s.next}
+	if s.next != nil {
+		p.Next = s.next.pos
+		s.next.refs++
 	}
 	c.releaseLocked(s)
-	return next
+	return p, nil
 }
 
 func (c *chain) Release(s *Segment) {
+	if s.past != nil {
+		s.past.Close()
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.releaseLocked(s)

@@ -57,7 +57,7 @@ func TestP9P10Concurrently(t *testing.T) {
 				b.Release(s)
 				return false
 			case sealed:
-				if s = b.Advance(s); s == nil {
+				if s = b.advance(s); s == nil {
 					return true
 				}
 				i = 0

@@ -169,7 +169,7 @@ func (r *reader) read() (items []string, ok bool) {
 		if !sealed {
 			return nil, false
 		}
-		r.s, r.entry = r.b.Advance(r.s), 0
+		r.s, r.entry = r.b.advance(r.s), 0
 	}
 	return nil, false
 }
@@ -187,6 +187,13 @@ func (r *reader) release() {
 		r.b.Release(r.s)
 		r.s = nil
 	}
+}
+
+// advance is Advance, nil at the end.
+func (b *bench) advance(s *Segment) *Segment {
+	p, err := b.Advance(context.Background(), s)
+	require.NoError(b.t, err)
+	return p.Segment
 }
 
 // kept reads everything the journal has, as a reader that begins there.

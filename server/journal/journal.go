@@ -38,9 +38,11 @@ type Journal interface {
 	// may have to find out, until ctx ends, whether a position has come already.
 	Open(ctx context.Context, from protocol.From, filter protocol.Filter) (Place, error)
 
-	// Advance releases a sealed segment and acquires the one after it. It
-	// returns nil, and has only released, at the end of a closed journal.
-	Advance(s *Segment) *Segment
+	// Advance releases a sealed segment and acquires what comes after it. At the
+	// end of a closed journal it has only released, and the place has no segment.
+	// What is not at hand it has to fetch, until ctx ends: with an error it has
+	// only released, too.
+	Advance(ctx context.Context, s *Segment) (Place, error)
 
 	// Release ends a reader that has acquired s.
 	Release(s *Segment)
@@ -102,6 +104,18 @@ func (e *Entry) covers(pos uint64) bool {
 	return e.Pos+uint64(e.Count) > pos
 }
 
+// StartAt leaves out what comes before pos, and tells whether anything is left: what
+// happened right before pos is.
+func (e *Entry) StartAt(pos uint64) bool {
+	if !e.covers(pos) {
+		return false
+	}
+	if e.Event == nil && e.Pos < pos {
+		e.cut(int(pos - e.Pos))
+	}
+	return true
+}
+
 // entryOverhead is what an entry costs besides its lines, in bytes: its part
 // of a segment, its strings, and its share of the feeds' bookkeeping.
 const entryOverhead = 256
@@ -132,4 +146,5 @@ type Place struct {
 	Line    int    // how many of its lines to leave out
 	Next    uint64 // the position of the first message that can come
 	Missing uint64 // how many messages before it were asked for and are no longer kept (P12)
+	Short   uint64 // of the last so many that were asked for, how many were not found
 }

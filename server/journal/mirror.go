@@ -22,6 +22,21 @@ func (m *Mirror) Next() uint64 {
 	return m.next
 }
 
+// Resume finds the place of a reader that has just had the message before pos, and
+// acquires that segment for it. It is not ok where that message is not in the
+// copy: what happened after it may be missing too. A copy that has ended is as
+// good as any.
+func (m *Mirror) Resume(pos uint64) (p Place, ok bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.segments[0].pos >= pos || pos > m.next {
+		return Place{}, false
+	}
+	p = m.atLocked(pos)
+	p.Segment.refs++
+	return p, true
+}
+
 // Add adds the next entry of the order, without those of its lines that are
 // sent again; its Time is decided. It waits for room like Journal.Append, and
 // returns ErrClosed, or why ctx ended.

@@ -1,13 +1,17 @@
 package journal
 
-import "sync"
+import (
+	"context"
+	"sync"
+)
 
 // Segment is a stretch of the order. Entries are added at its end until it is
 // sealed; what is in it never changes.
 type Segment struct {
 	// Static after construction.
-	Seq uint64 // its number in the chain, growing by one
-	pos uint64 // the position of its first message
+	Seq  uint64 // its number in the chain, growing by one; 0 for one of a Past
+	pos  uint64 // the position of its first message
+	past Past   // of one that is not in the chain
 
 	// Guarded by the journal's lock.
 	refs int // readers that have acquired it
@@ -18,6 +22,23 @@ type Segment struct {
 	mu      sync.Mutex // also held with the journal's lock by the one who appends
 	entries []Entry
 	sealed  bool
+}
+
+// Past fetches, for one reader, what a journal does not keep at hand. Its methods
+// are for one goroutine at a time.
+type Past interface {
+	// Next returns what comes next: a segment of NewPast, or the place in the
+	// journal's own segments where the reader goes on, acquired for it. With that,
+	// or with an error, such as why ctx ended, the Past has ended.
+	Next(ctx context.Context) (Place, error)
+	// Close ends it before that.
+	Close()
+}
+
+// NewPast returns a sealed segment for the reader of p alone. The entries are the
+// segment's from then on.
+func NewPast(entries []Entry, p Past) *Segment {
+	return &Segment{past: p, entries: entries, sealed: true}
 }
 
 // Entries returns the entries from the index n on, and whether the segment is

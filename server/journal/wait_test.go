@@ -68,7 +68,7 @@ func (a *attempt) waits(t *testing.T, why string) {
 func TestP16AppendWaitsForTheSlowest(t *testing.T) {
 	for name, leave := range map[string]func(b *bench, r *reader){
 		"Release": func(b *bench, r *reader) { r.release() },
-		"Advance": func(b *bench, r *reader) { r.s = b.Advance(r.s) },
+		"Advance": func(b *bench, r *reader) { r.s = b.advance(r.s) },
 		"reading": func(b *bench, r *reader) { r.rest() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestP16TheWaitingIsToldAgain(t *testing.T) {
 		time.Sleep(2*pressAgain + time.Millisecond)
 		a.waits(t, "P16: there is still no room")
 		require.Equal(t, []uint64{1, 1, 1}, b.pressed, "whoever came into the segment since has to hear of it")
-		slow.s = b.Advance(slow.s)
+		slow.s = b.advance(slow.s)
 		require.NoError(t, a.result(t))
 		time.Sleep(time.Hour)
 		require.Len(t, b.pressed, 3, "nobody waits any more")
@@ -125,7 +125,7 @@ func TestP16AsManySegmentsAsItTakes(t *testing.T) {
 		for seq := uint64(1); seq <= 3; seq++ {
 			a.waits(t, "three segments have to go")
 			require.Equal(t, seq, b.pressed[len(b.pressed)-1], "the oldest that is left")
-			slow.s = b.Advance(slow.s)
+			slow.s = b.advance(slow.s)
 		}
 		require.NoError(t, a.result(t))
 		slow.release()
@@ -230,7 +230,7 @@ func TestLargeEntriesAreCut(t *testing.T) {
 		if !sealed {
 			break
 		}
-		r.s = b.Advance(r.s)
+		r.s = b.advance(r.s)
 	}
 	require.EqualValues(t, 10_001, next)
 }
@@ -270,7 +270,7 @@ func TestManyWait(t *testing.T) {
 				}
 			}
 			require.Equal(t, n, done, "each segment that the reader leaves lets one in")
-			slow.s = b.Advance(slow.s)
+			slow.s = b.advance(slow.s)
 			synctest.Wait()
 		}
 		for _, a := range attempts {

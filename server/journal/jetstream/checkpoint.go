@@ -11,11 +11,25 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxCheckpoints is how many are kept, the newest.
-const maxCheckpoints = 32
+// maxCheckpoints is how many are kept of a stream that keeps any size.
+const maxCheckpoints = 1 << 15
 
-// metaSeq is the sequence number of a checkpoint, in its object's metadata.
-const metaSeq = "sequence"
+// In a checkpoint's metadata: the sequence number of the last message before it,
+// and the position of the first line after it.
+const (
+	metaSeq  = "sequence"
+	metaNext = "next"
+)
+
+// checkpointNames returns how many checkpoints are kept, the newest, of a stream
+// that keeps so many bytes: enough to reach back to its beginning, with something
+// to spare for messages that take less in the stream than is counted here.
+func checkpointNames(keeps int64, every int) uint64 {
+	if keeps <= 0 {
+		return maxCheckpoints
+	}
+	return min(2*uint64(keeps)/uint64(every), maxCheckpoints)
+}
 
 // saveCheckpoint saves what is known now. All brokers know the same here, and
 // one is enough to save it: the one whose message it is.
@@ -24,14 +38,16 @@ func (j *Journal) saveCheckpoint() {
 		return // there will be another one
 	}
 	o := j.order
-	seq, data := o.seq, o.save(j.id)
-	name := strconv.FormatUint(o.checkpoints%maxCheckpoints, 10)
+	seq, next, data := o.seq, o.next, o.save(j.id)
+	name := strconv.FormatUint(o.checkpoints%j.names, 10)
 	j.running.Go(func() {
 		defer j.saving.Store(false)
 		ctx, cancel := context.WithTimeout(j.ctx, 6*answerTimeout)
 		defer cancel()
 		_, err := j.bucket.Put(ctx, jetstream.ObjectMeta{
-			Name: name, Metadata: map[string]string{metaID: j.id, metaSeq: strconv.FormatUint(seq, 10)},
+			Name: name, Metadata: map[string]string{
+				metaID: j.id, metaSeq: strconv.FormatUint(seq, 10), metaNext: strconv.FormatUint(next, 10),
+			},
 		}, bytes.NewReader(data))
 		if err != nil && j.ctx.Err() == nil {
 			j.log.Warn("cannot save a checkpoint", "sequence", seq, "error", err)
@@ -41,22 +57,28 @@ func (j *Journal) saveCheckpoint() {
 
 // saved is a checkpoint that can be loaded.
 type saved struct {
-	name string
+	name string // "" for the beginning of the stream, which needs none
 	seq  uint64
+	next uint64
 }
 
 // listCheckpoints returns those of this order that the messages kept by the
-// stream follow on, when kept is the first of these, oldest first.
+// stream follow on, when kept is the first of these, oldest first. The beginning
+// of the stream is one of them.
 func (j *Journal) listCheckpoints(ctx context.Context, kept uint64) ([]saved, error) {
 	objects, err := j.bucket.List(ctx)
 	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
 		return nil, err
 	}
 	var list []saved
+	if kept <= 1 {
+		list = append(list, saved{next: 1})
+	}
 	for _, o := range objects {
 		seq, err := strconv.ParseUint(o.Metadata[metaSeq], 10, 64)
-		if o.Metadata[metaID] == j.id && err == nil && seq+1 >= kept { // others are of a stream that is gone
-			list = append(list, saved{o.Name, seq})
+		next, nextErr := strconv.ParseUint(o.Metadata[metaNext], 10, 64)
+		if o.Metadata[metaID] == j.id && err == nil && nextErr == nil && seq+1 >= kept { // others are of a stream that is gone
+			list = append(list, saved{o.Name, seq, next})
 		}
 	}
 	slices.SortFunc(list, func(a, b saved) int { return cmp.Compare(a.seq, b.seq) })
@@ -70,12 +92,8 @@ func (j *Journal) firstOrder(ctx context.Context, kept uint64) (*order, error) {
 	if err != nil {
 		return nil, err
 	}
-	if back := j.cfg.History/j.cfg.every + 2; len(list) >= back {
-		list = list[len(list)-back:]
-	} else if kept <= 1 {
-		return newOrder(j.cfg.every), nil
-	}
-	return j.loadFirst(ctx, list, kept)
+	back := min(j.cfg.History/j.cfg.every+2, len(list))
+	return j.loadFirst(ctx, list[len(list)-back:], kept)
 }
 
 // loadCheckpoint loads the oldest that the message with the number kept, or a
@@ -91,6 +109,9 @@ func (j *Journal) loadCheckpoint(ctx context.Context, kept uint64) (*order, erro
 // loadFirst loads the first in the list that is still there.
 func (j *Journal) loadFirst(ctx context.Context, list []saved, kept uint64) (*order, error) {
 	for _, s := range list {
+		if s.name == "" {
+			return newOrder(j.cfg.every), nil
+		}
 		data, err := j.bucket.GetBytes(ctx, s.name)
 		if errors.Is(err, jetstream.ErrObjectNotFound) {
 			continue

@@ -112,13 +112,15 @@ func everything(t testing.TB, j *Journal) (items []string) {
 	t.Helper()
 	p, err := j.Open(t.Context(), protocol.FromFirst(), protocol.Filter{})
 	require.NoError(t, err)
-	for s := p.Segment; ; s = j.Advance(s) {
-		entries, sealed := s.Entries(0)
-		items = append(items, journaltest.Texts(entries)...)
+	for {
+		entries, sealed := p.Segment.Entries(p.Entry)
+		items = append(items, journaltest.Texts(entries)[p.Line:]...)
 		if !sealed {
-			j.Release(s)
+			j.Release(p.Segment)
 			return items
 		}
+		p, err = j.Advance(t.Context(), p.Segment)
+		require.NoError(t, err)
 	}
 }
 

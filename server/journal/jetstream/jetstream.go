@@ -56,7 +56,7 @@ type Config struct {
 	// Size is how many bytes a stream that is created keeps, at least MinSize.
 	Size int64
 	// History is how many bytes of its newest part this broker keeps in memory, at
-	// least journal.MinHistory: as far as from= reaches here (P12).
+	// least journal.MinHistory. Who asks for older ones (P12) is sent them from the stream.
 	History int
 	// Log is told of a connection that is lost or found again; nil is nowhere.
 	Log *slog.Logger
@@ -78,6 +78,7 @@ type Journal struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	bucket   jetstream.ObjectStore
+	names    uint64 // how many checkpoints have names of their own
 	id       string
 	producer string
 	publish  publishFunc
@@ -89,10 +90,13 @@ type Journal struct {
 	accepted uint64 // the number of its last accepted entry; owned by the reader
 	troubled bool   // the log has heard that sending goes wrong; owned by the sender
 
-	seq         atomic.Uint64                             // of the last message read
-	holes       chan uint64                               // the attempts in which something got lost, for the sender
-	consumption atomic.Pointer[jetstream.MessagesContext] // of the reader
-	saving      atomic.Bool                               // a checkpoint is being written
+	seq          atomic.Uint64 // of the last message read
+	holes        chan uint64   // the attempts in which something got lost, for the sender
+	consumptions sync.Map      // of jetstream.MessagesContext: those that are read
+	saving       atomic.Bool   // a checkpoint is being written
+	replays      chan struct{} // holds one for each replay that reads
+	quieten      sync.Once
+	quiet        chan struct{} // closed when all replays have ended and none can begin
 
 	mu    sync.Mutex
 	order *order // written by the reader alone
@@ -160,7 +164,8 @@ func open(ctx context.Context, cfg Config) (j *Journal, err error) {
 	}
 	j = &Journal{
 		log: cfg.Log, cfg: cfg, nc: nc, js: js,
-		producer: rand.Text(), outbox: newOutbox(window), holes: make(chan uint64, 1),
+		producer: rand.Text(), outbox: newOutbox(window), holes: make(chan uint64, 1), replays: make(chan struct{}, maxReplays),
+		quiet: make(chan struct{}),
 	}
 	j.publish = func(m *nats.Msg) (jetstream.PubAckFuture, error) {
 		return js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0)) // one by one they would come out of order
@@ -170,9 +175,10 @@ func open(ctx context.Context, cfg Config) (j *Journal, err error) {
 	}
 	nc.SetReconnectHandler(func(nc *nats.Conn) {
 		j.log.Info("connected to NATS again", "server", nc.ConnectedUrlRedacted())
-		if consumption := j.consumption.Load(); consumption != nil {
-			(*consumption).Stop() // its consumer may be gone, which it would notice later
-		}
+		j.consumptions.Range(func(messages, _ any) bool {
+			messages.(jetstream.MessagesContext).Stop() // its consumer may be gone, which it would notice later
+			return true
+		})
 	})
 	if err := j.prepare(ctx); err != nil {
 		return nil, err
@@ -229,17 +235,28 @@ func (j *Journal) NextLine(ctx context.Context, name, run string) (uint64, error
 	return j.order.runs.Next(name, run), nil
 }
 
-// Open asks the stream where a subscriber has seen more at another broker.
+// Open asks the stream where a subscriber has seen more at another broker, or
+// wants what is not in memory here.
 func (j *Journal) Open(ctx context.Context, from protocol.From, filter protocol.Filter) (journal.Place, error) {
 	if from.Position() > j.Next() {
 		if err := j.sync(ctx); err != nil {
 			return journal.Place{}, err
 		}
 	}
-	return j.Mirror.Open(ctx, from, filter)
+	place, err := j.Mirror.Open(ctx, from, filter)
+	if err != nil || place.Next == 1 || place.Missing == 0 && place.Short == 0 && !from.First() {
+		return place, err
+	}
+	past, ok, err := j.past(ctx, from, filter, place)
+	if ok || err != nil {
+		j.Release(place.Segment)
+		return past, err
+	}
+	return place, nil
 }
 
-// Close leaves the stream to the other brokers.
+// Close leaves the stream to the other brokers. It waits for those who are still
+// sent what only the stream keeps, until ctx ends.
 func (j *Journal) Close(ctx context.Context) {
 	j.outbox.close()
 	select {
@@ -247,9 +264,29 @@ func (j *Journal) Close(ctx context.Context) {
 	case <-j.ctx.Done():
 	case <-ctx.Done():
 	}
+	j.quieten.Do(func() { j.running.Go(j.endReplays) })
+	select {
+	case <-j.quiet:
+	case <-j.ctx.Done():
+	case <-ctx.Done():
+	}
+	j.mu.Lock()
 	j.cancel(journal.ErrClosed)
+	j.mu.Unlock()
 	j.nc.Close()
 	j.running.Wait()
+}
+
+// endReplays lets those that read come to their end.
+func (j *Journal) endReplays() {
+	for range maxReplays {
+		select {
+		case j.replays <- struct{}{}:
+		case <-j.ctx.Done():
+			return
+		}
+	}
+	close(j.quiet)
 }
 
 // Life ends when the journal does. Its cause is journal.ErrClosed after Close,

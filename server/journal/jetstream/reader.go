@@ -19,7 +19,7 @@ func (j *Journal) read() {
 	defer j.End()
 	seen := time.Now() // the stream, or no answer that there is none
 	for {
-		err := j.consume()
+		err := j.consume(j.ctx, j, window)
 		gone := errors.Is(err, jetstream.ErrStreamNotFound)
 		if !gone {
 			seen = time.Now()
@@ -41,11 +41,22 @@ func (j *Journal) read() {
 	}
 }
 
-// consume reads from the next message on until something goes wrong. It does
-// what the library's ordered consumer does, but that one takes 10 s to try again
-// what a cluster without a leader did not answer.
-func (j *Journal) consume() error {
-	ctx, cancel := context.WithTimeout(j.ctx, consumerTimeout)
+// follower is whoever reads the stream, message by message.
+type follower interface {
+	// last returns the sequence number of the last message taken.
+	last() uint64
+	// take takes the next one.
+	take(msg jetstream.Msg, at time.Time) error
+	// jump goes on behind messages that the stream does not keep any more: kept is
+	// the first that it does.
+	jump(kept uint64) error
+}
+
+// consume reads for f, so many bytes at a time, until something goes wrong or
+// life ends. It does what the library's ordered consumer does, but that one takes
+// 10 s to try again what a cluster without a leader did not answer.
+func (j *Journal) consume(life context.Context, f follower, window int) error {
+	ctx, cancel := context.WithTimeout(life, consumerTimeout)
 	defer cancel()
 	stream, err := j.js.Stream(ctx, j.cfg.Stream)
 	if err != nil {
@@ -56,7 +67,7 @@ func (j *Journal) consume() error {
 	}
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       j.order.seq + 1,
+		OptStartSeq:       f.last() + 1,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
 		Replicas:          1,
@@ -70,8 +81,9 @@ func (j *Journal) consume() error {
 	if err != nil {
 		return err
 	}
-	j.consumption.Store(&messages)
-	stop := context.AfterFunc(j.ctx, messages.Stop)
+	j.consumptions.Store(messages, nil)
+	defer j.consumptions.Delete(messages)
+	stop := context.AfterFunc(life, messages.Stop)
 	defer messages.Stop()
 	defer stop()
 	for delivered := uint64(1); ; delivered++ {
@@ -86,14 +98,16 @@ func (j *Journal) consume() error {
 		if meta.Sequence.Consumer != delivered {
 			return fmt.Errorf("the consumer's message %d came instead of %d", meta.Sequence.Consumer, delivered)
 		}
-		if meta.Sequence.Stream != j.order.seq+1 {
-			return j.jump(meta.Sequence.Stream)
+		if meta.Sequence.Stream != f.last()+1 {
+			return f.jump(meta.Sequence.Stream)
 		}
-		if err := j.take(msg, meta.Timestamp); err != nil {
+		if err := f.take(msg, meta.Timestamp); err != nil {
 			return err
 		}
 	}
 }
+
+func (j *Journal) last() uint64 { return j.order.seq }
 
 // take takes the next message in.
 func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
@@ -132,8 +146,8 @@ func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
 	return nil
 }
 
-// jump goes on behind messages that the stream does not keep any more: what
-// there was in them is a gap for everyone here (P12).
+// jump goes on behind messages that are lost to everyone here: what there was in
+// them is a gap (P12).
 func (j *Journal) jump(kept uint64) error {
 	ctx, cancel := context.WithTimeout(j.ctx, answerTimeout)
 	defer cancel()

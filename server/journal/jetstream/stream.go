@@ -34,6 +34,7 @@ func (j *Journal) prepare(ctx context.Context) error {
 		return err
 	}
 	j.id = info.Config.Metadata[metaID]
+	j.names = checkpointNames(info.Config.MaxBytes, j.cfg.every)
 	j.bucket, err = j.objectStore(ctx, info.Config.Replicas)
 	if err != nil {
 		return err

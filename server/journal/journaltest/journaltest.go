@@ -204,7 +204,9 @@ func (r *Reader) Read() (items []string, ok bool) {
 		if !sealed {
 			return nil, false
 		}
-		r.s, r.entry = r.b.Advance(r.s), 0
+		p, err := r.b.Advance(context.Background(), r.s)
+		require.NoError(r.b.t, err)
+		r.s, r.entry, r.line = p.Segment, p.Entry, p.Line
 	}
 	return nil, false
 }

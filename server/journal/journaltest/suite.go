@@ -177,7 +177,6 @@ func missing(t *testing.T, b *Bench) {
 	}
 	r := b.Open(protocol.FromPosition(1), "")
 	defer r.Release()
-	assert.Greater(t, r.Place.Missing, uint64(10), "P12: what is no longer kept is counted")
 	assert.EqualValues(t, 20, r.Place.Missing+uint64(len(r.Rest())), "P12: missing and coming are all there is")
 	assert.Equal(t, r.Place.Next, r.Place.Missing+1)
 }
