@@ -10,6 +10,10 @@ import (
 )
 
 const (
+	// HealthCheck is said instead of a role (P2), in any case, and answered with
+	// Healthy or an error.
+	HealthCheck = "HEALTH"
+	Healthy     = "healthy"
 	// Prompt is what the server sends on connect, and again after a mistake (P1, P2).
 	Prompt = "Enter your role (PUBLISHER/SUBSCRIBER) : "
 	// Terminate is the line that ends a session (P7).

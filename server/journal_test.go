@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"testing"
 
@@ -11,17 +12,40 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A server keeps its order on a stream, stops as always, and ends with 1 when
-// the stream is gone.
-func TestJournalOnAStream(t *testing.T) {
+func startNATS(t *testing.T, port int, dir string) *natsserver.Server {
 	natsd, err := natsserver.NewServer(&natsserver.Options{
-		Host: "127.0.0.1", Port: natsserver.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
+		Host: "127.0.0.1", Port: port, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir,
 	})
 	require.NoError(t, err)
 	natsd.Start()
-	defer natsd.Shutdown()
+	t.Cleanup(natsd.Shutdown)
 	require.True(t, natsd.ReadyForConnections(patience))
+	return natsd
+}
 
+// A server without its stream is not healthy, and is again when that is back.
+func TestHealthWithoutTheStream(t *testing.T) {
+	dir := t.TempDir()
+	natsd := startNATS(t, natsserver.RANDOM_PORT, dir)
+	port := natsd.Addr().(*net.TCPAddr).Port
+	s := start(t, "--journal", natsd.ClientURL())
+	require.NoError(t, command(t, "healthcheck", s.addr).Run())
+	natsd.Shutdown()
+	natsd.WaitForShutdown()
+	s.logged(`level=WARN msg="lost the connection to NATS, publishers wait"`)
+	out, err := command(t, "healthcheck", s.addr).CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), s.addr+" says: unhealthy: no connection to NATS")
+	startNATS(t, port, dir)
+	s.logged(`level=INFO msg="connected to NATS again"`)
+	require.NoError(t, command(t, "healthcheck", s.addr).Run())
+	require.Zero(t, s.stop(os.Interrupt))
+}
+
+// A server keeps its order on a stream, stops as always, and ends with 1 when
+// the stream is gone.
+func TestJournalOnAStream(t *testing.T) {
+	natsd := startNATS(t, natsserver.RANDOM_PORT, t.TempDir())
 	s := start(t, "--echo", "--journal", natsd.ClientURL(), "--stream=lines")
 	fmt.Fprintln(s.join("PUBLISHER name=ada"), "hello there")
 	s.logged(`msg=published from=ada line="hello there"`)

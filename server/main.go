@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ type healthcheck struct {
 
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "healthcheck" {
-		run(&healthcheck{}, os.Args[2:], "server healthcheck", "Exits 0 if a server answers, else 1.")
+		run(&healthcheck{}, os.Args[2:], "server healthcheck", "Exits 0 if a server answers and can take messages, else 1.")
 		return
 	}
 	run(&serve{}, os.Args[1:], "server", "The broker of Pub/Sub Lab: every line a publisher sends reaches every subscriber, in one order.\n\n"+
@@ -255,9 +256,10 @@ func (h *healthcheck) Run() error {
 			return err
 		}
 	}
+	r := bufio.NewReader(conn)
 	prompt := make([]byte, len(protocol.Prompt))
 	var op *net.OpError
-	if _, err := io.ReadFull(conn, prompt); errors.As(err, &op) && op.Op == "remote error" {
+	if _, err := io.ReadFull(r, prompt); errors.As(err, &op) && op.Op == "remote error" {
 		return nil // a TLS alert: it wants a client's certificate, but it is alive
 	} else if err != nil {
 		return fmt.Errorf("%s accepts connections but does not ask for a role: %w", h.Address, err)
@@ -267,6 +269,16 @@ func (h *healthcheck) Run() error {
 	}
 	if string(prompt) != protocol.Prompt {
 		return fmt.Errorf("%s is something else: it says %q", h.Address, prompt)
+	}
+	if _, err := fmt.Fprintln(conn, protocol.HealthCheck); err != nil {
+		return fmt.Errorf("%s does not hear what it is asked: %w", h.Address, err)
+	}
+	answer, err := r.ReadString('\n')
+	if err != nil {
+		return fmt.Errorf("%s does not say how it is: %w", h.Address, err)
+	}
+	if answer = strings.TrimSpace(answer); answer != protocol.Healthy {
+		return fmt.Errorf("%s says: %s", h.Address, strings.TrimPrefix(answer, protocol.ErrorPrefix))
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"pubsublab/protocol"
@@ -32,6 +33,9 @@ func (s *session) handshake() (rest []byte, unframed bool, err error) {
 		if err != nil {
 			return nil, false, s.cause(err)
 		}
+		if isHealthCheck(line) {
+			return nil, false, s.tellHealth()
+		}
 		s.hello, err = protocol.ParseHello(line)
 		if err == nil {
 			if err := s.b.gate.check(s.host, s.hello.Token); err != nil {
@@ -52,6 +56,22 @@ func (s *session) handshake() (rest []byte, unframed bool, err error) {
 			return nil, false, s.cause(err)
 		}
 	}
+}
+
+// errChecked ends the connection of a health check.
+var errChecked = errors.New("a health check")
+
+func isHealthCheck(line string) bool {
+	return strings.EqualFold(strings.TrimSpace(line), protocol.HealthCheck)
+}
+
+// tellHealth answers a health check. The error ends its connection.
+func (s *session) tellHealth() error {
+	if err := s.b.journal.Health(); err != nil {
+		return &mistake{"unhealthy: " + err.Error()}
+	}
+	io.WriteString(s.conn, protocol.Healthy+"\n")
+	return errChecked
 }
 
 // roleReader reads role lines.
@@ -95,7 +115,7 @@ func (r *roleReader) next() (line string, unframed bool, err error) {
 		n, err := r.s.conn.Read(r.buf[len(r.buf):cap(r.buf)])
 		r.buf = r.buf[:len(r.buf)+n]
 		timeout := errors.Is(err, os.ErrDeadlineExceeded) && r.s.ctx.Err() == nil
-		if n > 0 || timeout {
+		if timeout || n > 0 && !isHealthCheck(string(r.buf)) {
 			r.s.meet()
 		}
 		switch {

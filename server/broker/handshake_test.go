@@ -1,14 +1,17 @@
 package broker
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"pubsublab/protocol"
+	"pubsublab/server/journal"
 )
 
 func TestP2RoleInAnyCase(t *testing.T) {
@@ -52,6 +55,32 @@ func TestP2Mistakes(t *testing.T) {
 			p.want(b.welcome(protocol.Subscriber, "s", 0, 1, 1), "P2: a mistake can be mended")
 		})
 	}
+}
+
+// sick is a journal that cannot go on.
+type sick struct{ journal.Journal }
+
+func (sick) Health() error { return errors.New("no disk") }
+
+// A health check is answered and is no client, with and without a token.
+func TestP2Health(t *testing.T) {
+	for _, token := range []string{"", "secret"} {
+		cfg := Config{}
+		if token != "" {
+			cfg.Tokens = []string{token}
+		}
+		inBubble(t, cfg, func(b *bench) {
+			p := b.connect(roomy)
+			p.send("health\r\n")
+			p.wantClosed("healthy\n", "P2")
+			require.NotContains(t, b.log.String(), "client connected")
+		})
+	}
+	inBubble(t, Config{Journal: sick{journal.NewMemory(journal.MinHistory)}}, func(b *bench) {
+		p := b.connect(roomy)
+		p.send("HEALTH\n")
+		p.wantClosed("error: unhealthy: no disk\n", "P2")
+	})
 }
 
 func TestP2ThirdMistakeCloses(t *testing.T) {

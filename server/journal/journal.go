@@ -52,6 +52,9 @@ type Journal interface {
 	// find out, until ctx ends, what has come through other writers.
 	NextLine(ctx context.Context, name, run string) (uint64, error)
 
+	// Health tells what keeps the order from going on just now, nil for nothing.
+	Health() error
+
 	// Watch makes w hear of what happens. It is called once, before all else.
 	Watch(w Watcher)
 

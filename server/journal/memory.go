@@ -57,4 +57,6 @@ func (m *Memory) NextLine(_ context.Context, name, run string) (uint64, error) {
 	return m.runs.Next(name, run), nil
 }
 
+func (m *Memory) Health() error { return nil }
+
 func (m *Memory) Close(context.Context) { m.end() }

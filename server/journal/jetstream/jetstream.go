@@ -88,8 +88,8 @@ type Journal struct {
 	running  sync.WaitGroup
 
 	accepted uint64 // the number of its last accepted entry; owned by the reader
-	troubled bool   // the log has heard that sending goes wrong; owned by the sender
 
+	troubled     atomic.Bool   // the log has heard that sending goes wrong
 	seq          atomic.Uint64 // of the last message read
 	holes        chan uint64   // the attempts in which something got lost, for the sender
 	consumptions sync.Map      // of jetstream.MessagesContext: those that are read
@@ -253,6 +253,18 @@ func (j *Journal) Open(ctx context.Context, from protocol.From, filter protocol.
 		return past, err
 	}
 	return place, nil
+}
+
+// Health knows what the last things sent have met with: where nothing is sent, it
+// does not hear that the stream has no leader.
+func (j *Journal) Health() error {
+	if !j.nc.IsConnected() {
+		return errors.New("no connection to NATS")
+	}
+	if j.troubled.Load() {
+		return fmt.Errorf("the stream %s takes nothing", j.cfg.Stream)
+	}
+	return nil
 }
 
 // Close leaves the stream to the other brokers. It waits for those who are still

@@ -94,8 +94,8 @@ func readUp(t *testing.T, j *Journal, from protocol.From, filter string, end uin
 func TestP12OlderThanMemory(t *testing.T) {
 	n := startNode(t)
 	all, few := connect(t, attentive(n)), connect(t, forgetful(n))
-	for range 8 {
-		talk(t, all, 500)
+	for range 6 {
+		talk(t, all, 300)
 		all.saved(t)
 	}
 	sameState(t, all, few)
@@ -105,7 +105,7 @@ func TestP12OlderThanMemory(t *testing.T) {
 	few.Release(inMemory.Segment)
 	require.Greater(t, inMemory.Next, end/2, "most is no longer in memory")
 	froms := []protocol.From{protocol.FromFirst(), protocol.FromPosition(1), protocol.FromLast(end), protocol.FromLast(end - inMemory.Next + 1)}
-	for range 40 {
+	for range 10 {
 		froms = append(froms, protocol.FromPosition(1+rand.Uint64N(end)), protocol.FromLast(1+rand.Uint64N(end)))
 	}
 	for _, from := range froms {

@@ -29,8 +29,7 @@ func (j *Journal) send() {
 		if j.outbox.unaccepted() > before {
 			pause = shortest
 		}
-		if !j.troubled && j.nc.IsConnected() {
-			j.troubled = true
+		if j.nc.IsConnected() && j.troubled.CompareAndSwap(false, true) {
 			j.log.Warn("the stream did not take everything, sending again", "error", err)
 		}
 		select {
@@ -82,8 +81,7 @@ func (j *Journal) attempt(n uint64) error {
 				return nil
 			}
 			j.outbox.confirm(ack.Sequence)
-			if j.troubled {
-				j.troubled = false
+			if j.troubled.CompareAndSwap(true, false) {
 				j.log.Info("the stream takes entries again")
 			}
 			flights = flights[1:]
