@@ -42,7 +42,9 @@ func inBubble(t *testing.T, cfg Config, test func(b *bench)) {
 func withHistory(t *testing.T, bytes int, cfg Config, test func(b *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		cfg.Journal = journal.NewMemory(bytes)
+		if cfg.Journal == nil {
+			cfg.Journal = journal.NewMemory(bytes)
+		}
 		b := &bench{t: t, listener: newMemListener(), log: &logBuffer{}, served: make(chan error, 1)}
 		cfg.Log = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		b.broker = New(cfg)
