@@ -81,6 +81,9 @@ func (c *Cursor) Next() ([]byte, error) {
 			}
 		default:
 			if err := c.move(); err != nil {
+				if why := c.stopped.Load(); why != nil { // meanwhile
+					err = *why
+				}
 				return nil, err
 			}
 		}
