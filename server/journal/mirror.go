@@ -22,14 +22,23 @@ func (m *Mirror) Next() uint64 {
 	return m.next
 }
 
+// Has tells whether the message before pos is in the copy, with all that happened
+// after it.
+func (m *Mirror) Has(pos uint64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hasLocked(pos)
+}
+
+func (m *Mirror) hasLocked(pos uint64) bool { return m.segments[0].pos < pos && pos <= m.next }
+
 // Resume finds the place of a reader that has just had the message before pos, and
-// acquires that segment for it. It is not ok where that message is not in the
-// copy: what happened after it may be missing too. A copy that has ended is as
-// good as any.
+// acquires that segment for it. It is not ok where the copy has not got that
+// message. A copy that has ended is as good as any.
 func (m *Mirror) Resume(pos uint64) (p Place, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.segments[0].pos >= pos || pos > m.next {
+	if !m.hasLocked(pos) {
 		return Place{}, false
 	}
 	p = m.atLocked(pos)

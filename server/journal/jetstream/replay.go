@@ -168,13 +168,14 @@ func (r *replay) Next(ctx context.Context) (journal.Place, error) {
 		return journal.Place{}, err
 	}
 	r.at = 0
-	if last := &entries[len(entries)-1]; last.Event == nil {
+	if last := &entries[len(entries)-1]; last.Count > 0 {
 		r.at = last.Pos + uint64(last.Count)
 	}
 	return journal.Place{Segment: journal.NewPast(entries, r), Next: entries[0].Pos}, nil
 }
 
-// gather waits for entries, and returns those that are there.
+// gather waits for entries, and returns those that are there, up to a message
+// after which the mirror has all.
 func (r *replay) gather(ctx context.Context) (entries []journal.Entry, err error) {
 	if !r.started {
 		if err := r.start(ctx); err != nil {
@@ -205,6 +206,9 @@ func (r *replay) gather(ctx context.Context) (entries []journal.Entry, err error
 			return nil, context.Cause(r.ctx)
 		}
 		entries = append(entries, e)
+		if e.Count > 0 && r.j.Has(e.Pos+uint64(e.Count)) {
+			break
+		}
 		size += len(e.Lines) + messageOverhead
 	}
 	return entries, nil
