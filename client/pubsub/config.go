@@ -49,23 +49,25 @@ type Config struct {
 	Rejected func(Rejected)
 
 	// GiveUp is how long the client tries to connect: at first, and again
-	// whenever the connection is lost. 0 is DefaultGiveUp; a negative one
-	// tries once.
+	// whenever the connection is lost. It tries each of several brokers at least
+	// once. 0 is DefaultGiveUp; a negative one tries each broker once, and
+	// none when the connection is lost.
 	GiveUp time.Duration
 
 	// Logger is told, at level Info and above, when the connection is lost and
-	// made again; nil is silence.
+	// made again, and to which of several brokers; nil is silence.
 	Logger *slog.Logger
 
 	// Token lets the client in, where the server wants one (P18); "" is none.
 	Token string
 
-	// TLS speaks TLS with the server, which has to be named as in the address
+	// TLS speaks TLS with the server, which has to be named as in its address
 	// unless ServerName says otherwise; nil is plain text.
 	TLS *tls.Config
 
-	// Dial makes the connection; nil is TCP with keep-alive probes that notice
-	// a vanished server within 30 s.
+	// Dial makes the connection to one HOST:PORT; nil is TCP with keep-alive
+	// probes that notice a vanished server within 30 s, or 12 s where there are
+	// several to go on with.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
@@ -91,7 +93,7 @@ func (e *UndeliveredError) Error() string {
 // Unwrap returns what went wrong.
 func (e *UndeliveredError) Unwrap() error { return e.Err }
 
-func (c Config) withDefaults() Config {
+func (c Config) withDefaults(brokers int) Config {
 	if c.Window <= 0 {
 		c.Window = DefaultWindow
 	}
@@ -102,7 +104,8 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Dial == nil {
-		keepAlive := net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}
+		after := patience(brokers)
+		keepAlive := net.KeepAliveConfig{Enable: true, Idle: after / 2, Interval: after / 6, Count: 3}
 		c.Dial = (&net.Dialer{Timeout: handshakeTimeout, KeepAliveConfig: keepAlive}).DialContext
 	}
 	return c

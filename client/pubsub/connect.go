@@ -18,6 +18,10 @@ import (
 
 const (
 	handshakeTimeout = 10 * time.Second
+	// attemptTimeout is how long one of several brokers may take to connect and
+	// to register the client before it is the next one's turn. It is twice and then
+	// four times that when none of them was so fast.
+	attemptTimeout = 3 * time.Second
 	// healthyAfter is how long a connection must have lasted to end an outage
 	// even if nothing was received on it.
 	healthyAfter = 10 * time.Second
@@ -37,6 +41,7 @@ var ErrNotAServer = errors.New("not a Pub/Sub Lab server")
 // session is one registered connection.
 type session struct {
 	net.Conn
+	addr    string // HOST:PORT, as it was given
 	reader  *bufio.Reader
 	welcome protocol.Welcome
 }
@@ -71,18 +76,17 @@ func (s *session) readLine() ([]byte, error) {
 
 // connector makes sessions, one after the other. It is for one goroutine.
 type connector struct {
-	addr   string
+	rotation
 	cfg    Config
 	buffer int // of a session's reader, bytes
 
 	connected time.Time // when the last session began; zero before the first
 	outage    time.Time // since when there has been no healthy session; zero while there is one
-	ghosts    int       // connections given up whose role line may still reach the server, and take the name over
 	backoff   backoff.ExponentialBackOff
 }
 
-func newConnector(addr string, cfg Config, buffer int) *connector {
-	return &connector{addr: addr, cfg: cfg, buffer: buffer, backoff: backoff.ExponentialBackOff{
+func newConnector(addrs []string, cfg Config, buffer int) *connector {
+	return &connector{rotation: newRotation(addrs), cfg: cfg, buffer: buffer, backoff: backoff.ExponentialBackOff{
 		InitialInterval: firstPause, Multiplier: 2, MaxInterval: 3 * time.Second, RandomizationFactor: 0.5,
 	}}
 }
@@ -90,48 +94,58 @@ func newConnector(addr string, cfg Config, buffer int) *connector {
 // healthy ends an outage: the next one begins with all the patience again.
 func (c *connector) healthy() { c.outage = time.Time{} }
 
-// connect registers with a role line, trying until it succeeds, ctx ends,
-// trying again makes no sense, or the outage has lasted for GiveUp. lost is
-// why the last session is no more.
+// connect registers with a role line, trying one broker after the other until
+// one succeeds, ctx ends, trying again makes no sense, or the outage has lasted
+// for GiveUp. It begins with the broker of the last session, or with the one
+// after it where lost says why that session is no more.
 func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost error) (*session, error) {
 	first := c.connected.IsZero()
-	message := "connection lost, trying again"
+	message, done := "connection lost, trying again", "connected again"
 	if first {
-		message = "no connection yet, trying again"
+		message, done = "no connection yet, trying again", "connected"
 	}
 	if time.Since(c.connected) > healthyAfter {
 		c.healthy()
 	}
 	if time.Since(c.connected) > ghostTimeout {
-		c.ghosts = 0
+		clear(c.ghosts)
 	}
-	var pause time.Duration
 	if c.outage.IsZero() {
 		c.outage = time.Now()
+		c.tried = 0
 		c.backoff.Reset()
-	} else {
-		pause = c.backoff.NextBackOff()
 	}
-	for err, told := lost, false; ; pause = c.backoff.NextBackOff() {
+	for err, told := lost, false; ; {
 		if err != nil {
-			if c.final(err) || c.cfg.GiveUp < 0 {
+			final := c.final(err)
+			if c.fail(err, final); c.hopeless() {
+				return nil, c.err()
+			}
+			if final && takenOver(err) || c.cfg.GiveUp < 0 && lost != nil {
 				return nil, err
 			}
-			if tried := time.Since(c.outage); tried+pause > c.cfg.GiveUp {
-				return nil, fmt.Errorf("gave up after %v: %w", tried.Round(time.Millisecond), err)
+		}
+		var pause time.Duration
+		if n, whole := c.round(); n > 0 && whole {
+			pause = c.backoff.NextBackOff()
+			if err != nil && c.cfg.GiveUp < 0 {
+				return nil, c.err()
 			}
-			if !told {
-				c.cfg.Logger.Warn(message, "for", c.cfg.GiveUp, "err", err)
-				told = true
+			if tried := time.Since(c.outage); err != nil && tried+pause > c.cfg.GiveUp {
+				return nil, fmt.Errorf("gave up after %v: %w", tried.Round(time.Millisecond), c.err())
 			}
+		}
+		if err != nil && !told && c.cfg.GiveUp > 0 {
+			c.cfg.Logger.Warn(message, "for", c.cfg.GiveUp, "err", err)
+			told = true
 		}
 		if err := sleep(ctx, pause); err != nil {
 			return nil, err
 		}
 		var s *session
 		if s, err = c.once(ctx, hello); err == nil {
-			if lost != nil {
-				c.cfg.Logger.Info("connected again", "after", time.Since(c.outage).Round(time.Millisecond))
+			if lost != nil || first && c.several() {
+				c.cfg.Logger.Info(done, "to", s.addr, "after", time.Since(c.outage).Round(time.Millisecond))
 			}
 			c.connected = time.Now()
 			return s, nil
@@ -139,42 +153,60 @@ func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost erro
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
+		err = c.blame(err)
 	}
 }
 
-// final tells whether there is no sense in trying again.
+// final tells whether there is no sense in trying the broker again whose turn
+// it is.
 func (c *connector) final(err error) bool {
-	var refusal *protocol.Refusal
-	if errors.As(err, &refusal) {
-		if refusal.Text == protocol.TakenOver && c.ghosts > 0 {
-			c.ghosts-- // it was this client itself, most likely
+	if takenOver(err) {
+		if c.ghosts[c.turn] > 0 {
+			c.ghosts[c.turn]-- // it was this client itself, most likely
 			return false
 		}
+		return true
+	}
+	if errors.As(err, new(*protocol.Refusal)) {
 		// What was accepted once may be refused now, because all places are
 		// taken for instance, and be accepted again.
-		return c.connected.IsZero() || refusal.Text == protocol.TakenOver
+		return c.connected.IsZero()
 	}
 	var untrusted *tls.CertificateVerificationError
 	var plain tls.RecordHeaderError
 	return errors.Is(err, ErrNotAServer) || errors.As(err, &untrusted) || errors.As(err, &plain)
 }
 
+// takenOver tells whether another connection has taken the name over (P5).
+func takenOver(err error) bool {
+	var refusal *protocol.Refusal
+	return errors.As(err, &refusal) && refusal.Text == protocol.TakenOver
+}
+
+// once tries the broker whose turn it is.
 func (c *connector) once(ctx context.Context, hello protocol.Hello) (*session, error) {
-	conn, err := c.cfg.Dial(ctx, "tcp", c.addr)
+	if c.several() {
+		n, _ := c.round()
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, attemptTimeout<<min(n, 2))
+		defer cancel()
+	}
+	c.tried++
+	conn, err := c.cfg.Dial(ctx, "tcp", c.addr())
 	if err != nil {
 		return nil, err
 	}
 	if c.cfg.TLS != nil {
 		secure := c.cfg.TLS.Clone()
-		if host, _, err := net.SplitHostPort(c.addr); err == nil && secure.ServerName == "" {
+		if host, _, err := net.SplitHostPort(c.addr()); err == nil && secure.ServerName == "" {
 			secure.ServerName = host
 		}
 		conn = tls.Client(conn, secure) // the first write is the handshake
 	}
-	s := &session{Conn: conn, reader: bufio.NewReaderSize(conn, c.buffer)}
+	s := &session{Conn: conn, addr: c.addr(), reader: bufio.NewReaderSize(conn, c.buffer)}
 	if err := s.register(ctx, hello); err != nil {
 		if !errors.As(err, new(*protocol.Refusal)) && !errors.Is(err, ErrNotAServer) {
-			c.ghosts++
+			c.ghosts[c.turn]++
 		}
 		conn.Close()
 		return nil, err

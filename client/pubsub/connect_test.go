@@ -124,12 +124,12 @@ func TestDialChecksTheConfiguration(t *testing.T) {
 		return nil, errors.ErrUnsupported
 	}
 	for _, cfg := range []Config{{Name: "a b", Dial: dial}, {Topic: "a..b", Dial: dial}} {
-		_, err := DialPublisher(t.Context(), "", cfg)
+		_, err := DialPublisher(t.Context(), "x:1", cfg)
 		assert.Error(t, err)
-		_, err = DialSubscriber(t.Context(), "", cfg)
+		_, err = DialSubscriber(t.Context(), "x:1", cfg)
 		assert.Error(t, err)
 	}
-	_, err := DialPublisher(t.Context(), "", Config{Topic: "sea.*", Dial: dial})
+	_, err := DialPublisher(t.Context(), "x:1", Config{Topic: "sea.*", Dial: dial})
 	assert.ErrorContains(t, err, "wildcard")
 }
 
@@ -151,8 +151,8 @@ func TestReconnectionIsTold(t *testing.T) {
 	assert.Equal(t, &protocol.Event{Kind: protocol.Gap}, item.Event)
 	s.Close()
 	assert.Equal(t, `level=WARN msg="connection lost, trying again" for=30s err=EOF
-level=INFO msg="connected again"
-level=WARN msg="the server has lost its history, reading its new one from the beginning" had_read_up_to=6
+level=INFO msg="connected again" to=`+f.Addr+`
+level=WARN msg="the server has lost its history, reading the new one from the beginning" had_read_up_to=6
 `, out.String())
 }
 

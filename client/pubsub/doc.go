@@ -5,6 +5,23 @@
 // reconnect by themselves, with growing pauses, until Config.GiveUp. Rules
 // such as P14 are those of docs/protocol.md.
 //
+// # Several brokers
+//
+// Brokers that share one order (docs/scale.md) are given as one address with
+// commas between, as [ParseAddrs] reads it. A client begins with the first one.
+// When it cannot connect, or loses its connection, the next one in the list is
+// tried at once, after the last one the first; it pauses when all have failed. One
+// that has not registered the client within 3 s has failed too, but gets 6 s
+// and then 12 s when all have. What a single server refuses for good is final
+// when all brokers have refused it, one after the other, with the exception of a
+// name that was taken over. What goes wrong is a [BrokerError] or a
+// [BrokersError], which name the broker.
+//
+// A broker that has vanished from the network is given up within 15 s on Linux
+// when something is under way to it, and when nothing is. One that is frozen, but
+// whose machine still answers for it, is waited for: nobody can tell it from
+// one that holds its publishers up (P16), or has nothing to tell.
+//
 // # What is promised
 //
 // A Publisher with a name delivers every line exactly once and in order (P9,

@@ -36,6 +36,7 @@ type Publisher struct {
 	queue    queue
 	base     uint64 // what the server calls line n is our line base+n
 	welcome  protocol.Welcome
+	addr     string // of the broker that it is from
 	stats    Stats
 	rejected uint64 // the last line that was reported as rejected
 	idle     bool   // the writer waits for work
@@ -52,12 +53,18 @@ type Stats struct {
 	Rejected  uint64 // of these, the server did not take
 }
 
-// DialPublisher connects and registers a Publisher at addr, HOST:PORT. It
-// tries for Config.GiveUp; a server that refuses is not asked again, its
-// words come back as a *protocol.Refusal. ctx bounds this call only.
+// DialPublisher connects and registers a Publisher at addr, HOST:PORT or
+// several as ParseAddrs reads them, the first one first. It tries for
+// Config.GiveUp; a server that refuses is not asked again, its words come back
+// as a *protocol.Refusal. Of several brokers all have to refuse, and what went
+// wrong is a BrokersError. ctx bounds this call only.
 func DialPublisher(ctx context.Context, addr string, cfg Config) (*Publisher, error) {
-	cfg = cfg.withDefaults()
-	p := &Publisher{cfg: cfg, done: make(chan struct{}), connector: newConnector(addr, cfg, 4096)}
+	addrs, err := ParseAddrs(addr)
+	if err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults(len(addrs))
+	p := &Publisher{cfg: cfg, done: make(chan struct{}), connector: newConnector(addrs, cfg, 4096)}
 	p.changed.L, p.work.L = &p.mu, &p.mu
 	p.hello = protocol.Hello{Role: protocol.Publisher, Name: cfg.Name, Token: cfg.Token, Topic: cfg.Topic, Ack: true}
 	if cfg.Name != "" {
@@ -75,7 +82,7 @@ func DialPublisher(ctx context.Context, addr string, cfg Config) (*Publisher, er
 	if err != nil {
 		return nil, err
 	}
-	p.welcome = s.welcome
+	p.welcome, p.addr = s.welcome, s.addr
 	runCtx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	p.cancel = cancel
 	go p.run(runCtx, s)

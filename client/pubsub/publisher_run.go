@@ -24,6 +24,7 @@ func (p *Publisher) run(ctx context.Context, s *session) {
 			p.end(context.Cause(ctx))
 			return
 		}
+		err = p.connector.blame(err)
 		p.mu.Lock()
 		unsure := p.hello.Run == "" && (p.queue.acked < p.queue.sent || p.closing && p.queue.acked == p.queue.lines)
 		p.mu.Unlock()
@@ -64,7 +65,7 @@ func (p *Publisher) serve(ctx context.Context, s *session) error {
 	w := &writer{p: p, s: s}
 	var running sync.WaitGroup
 	running.Go(w.run)
-	stopWatch := watch(s.Conn)
+	stopWatch := watch(s.Conn, patience(len(p.connector.addrs)))
 	err := p.read(s)
 	vanished := stopWatch()
 	s.Close()
@@ -90,8 +91,8 @@ func (p *Publisher) serve(ctx context.Context, s *session) error {
 func (p *Publisher) resume(s *session) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	before := p.welcome
-	p.welcome = s.welcome
+	before, beforeAt := p.welcome, p.addr
+	p.welcome, p.addr = s.welcome, s.addr
 	if p.hello.Run == "" {
 		// Nothing is under way, and the server counts from 1.
 		p.base = p.queue.acked
@@ -114,7 +115,7 @@ func (p *Publisher) resume(s *session) error {
 		// from where the server is.
 		p.base = p.queue.acked - (next - 1)
 		if before.Journal != s.welcome.Journal {
-			p.cfg.Logger.Warn("the server has lost its history: subscribers miss what they had not read of it", "acknowledged", p.queue.acked)
+			p.cfg.Logger.Warn(anotherOrder(beforeAt, s.addr)+": subscribers miss what they had not read of it", "acknowledged", p.queue.acked)
 		}
 	}
 	p.queue.rewind()

@@ -34,7 +34,7 @@ type Item struct {
 // for a Subscriber that is slower than they are (P16).
 //
 // A server that has lost its history, because it was restarted, begins a new
-// order. The Subscriber then reads that from its beginning, and says so by a
+// order, and so does a broker that does not share the order of the one before. The Subscriber then reads that from its beginning, and says so by a
 // Gap with Missing 0: an unknown number of messages is missing in this place,
 // and positions grow from 1 again.
 //
@@ -61,18 +61,23 @@ type Subscriber struct {
 	current atomic.Pointer[session] // for Welcome and Close
 }
 
-// DialSubscriber connects and registers a Subscriber at addr, HOST:PORT. It
-// tries for Config.GiveUp; a server that refuses is not asked again, its
-// words come back as a *protocol.Refusal. ctx bounds this call only.
+// DialSubscriber connects and registers a Subscriber at addr, HOST:PORT or
+// several as ParseAddrs reads them, the first one first. It tries for
+// Config.GiveUp; a server that refuses is not asked again, its words come back
+// as a *protocol.Refusal. Of several brokers all have to refuse, and what went
+// wrong is a BrokersError. ctx bounds this call only.
 func DialSubscriber(ctx context.Context, addr string, cfg Config) (*Subscriber, error) {
-	cfg = cfg.withDefaults()
-	s := &Subscriber{cfg: cfg, connector: newConnector(addr, cfg, subscriberBuffer)}
+	addrs, err := ParseAddrs(addr)
+	if err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults(len(addrs))
+	s := &Subscriber{cfg: cfg, connector: newConnector(addrs, cfg, subscriberBuffer)}
 	if cfg.Name != "" {
 		if err := protocol.CheckName(cfg.Name); err != nil {
 			return nil, err
 		}
 	}
-	var err error
 	if cfg.Topic != "" {
 		if s.filter, err = protocol.ParseFilter(cfg.Topic); err != nil {
 			return nil, err
@@ -134,7 +139,7 @@ func (s *Subscriber) Next(ctx context.Context) (Item, error) {
 			return Item{}, context.Cause(ctx)
 		case errors.Is(err, os.ErrDeadlineExceeded): // Close
 		default:
-			s.fail(err)
+			s.fail(s.connector.blame(err))
 		}
 	}
 }

@@ -79,10 +79,11 @@ func (s *Subscriber) reconnect(ctx context.Context) error {
 			return err
 		}
 		before, now := s.session.welcome, session.welcome
+		beforeAt := s.session.addr
 		s.session = session
 		s.current.Store(session)
 		if !s.lost && (now.Next < s.next || now.Journal != before.Journal) {
-			s.cfg.Logger.Warn("the server has lost its history, reading its new one from the beginning", "had_read_up_to", s.next-1)
+			s.cfg.Logger.Warn(anotherOrder(beforeAt, session.addr)+", reading the new one from the beginning", "had_read_up_to", s.next-1)
 			s.lost = true
 			session.Close()
 			s.connector.healthy()

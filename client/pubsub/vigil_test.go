@@ -26,7 +26,7 @@ func TestVigil(t *testing.T) {
 		{"asked whether there is room, and answered", func(i int) traffic { return traffic{underWay: i%2 == 0, silence: time.Minute} }, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var v vigil
+			v := vigil{after: patience(1)}
 			now, gone := time.Now(), 0
 			for i := 0; i < 100 && gone == 0; i++ {
 				if v.gone(now.Add(time.Duration(i)*step), c.look(i)) {
@@ -63,13 +63,13 @@ func TestTraffic(t *testing.T) {
 	require.NoError(t, conn.SetWriteDeadline(time.Now().Add(200*time.Millisecond)))
 	_, err = conn.Write(make([]byte, 64<<20))
 	require.Error(t, err)
-	var v vigil
+	v := vigil{after: patience(1)}
 	for range 20 {
 		now, err := trafficOf(conn)
 		require.NoError(t, err)
 		require.False(t, v.gone(time.Now(), now))
 		time.Sleep(10 * time.Millisecond)
 	}
-	stop := watch(conn)
+	stop := watch(conn, patience(1))
 	assert.False(t, stop())
 }
