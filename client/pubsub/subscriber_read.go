@@ -100,17 +100,22 @@ func (s *Subscriber) reconnect(ctx context.Context) error {
 }
 
 // replay tells events that a server repeats after a reconnection, because
-// they have no position of their own, from new ones.
+// they have no position of their own, from new ones. Those of one order are the
+// same at each of its brokers, and their times never run backwards.
 type replay struct {
 	first protocol.Event // the first event after the last message
 	count int            // how many there were after the last message
 	skip  int            // how many of them are still to be repeated
-	fresh bool           // nothing was received since the reconnection
+	fresh bool           // none of them has been repeated since the reconnection, and nothing new has come
 }
 
 func (r *replay) isNew(e protocol.Event) bool {
-	if r.fresh && e == r.first {
-		r.skip = r.count
+	if r.fresh && r.count > 0 {
+		if e == r.first {
+			r.skip = r.count
+		} else if e.Time.Before(r.first.Time) {
+			return false // of before the subscription
+		}
 	}
 	r.fresh = false
 	if r.skip > 0 {

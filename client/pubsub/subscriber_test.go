@@ -2,6 +2,7 @@ package pubsub
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -148,6 +149,31 @@ func TestSubscriberGoesOnWhereItWas(t *testing.T) {
 	})
 	s := dialSubscriber(t, f, Config{})
 	wantItems(t, s, joined, leaves, joined, "five", joined, leaves, leaves, "seven", "#gap\t3", "eleven")
+	s.Close()
+}
+
+// A subscription that began behind some events, with the next message, goes on at
+// that message, and the server sends them first.
+func TestSubscriberIsNotToldWhatWasBeforeIt(t *testing.T) {
+	joined := func(second int, name string) string {
+		return fmt.Sprintf("#joined\t2026-11-22T10:15:%02d.000000Z\tPUBLISHER\t%s\t", second, name)
+	}
+	f := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=5")
+		p.Send(joined(4, "b") + "\n" + joined(4, "c") + "\n")
+	}, func(p *fake.Peer) {
+		p.Accept(" next=5")
+		p.Send(joined(3, "a") + "\n" + joined(3, "self") + "\n" + joined(4, "b") + "\n" + joined(4, "c") + "\n" + joined(4, "d") + "\n")
+	}, func(p *fake.Peer) { // a broker that has not read all of it yet
+		p.Accept(" next=5")
+		p.Send(joined(3, "self") + "\n" + joined(4, "b") + "\n")
+	}, func(p *fake.Peer) {
+		p.Accept(" next=5")
+		p.Send(joined(4, "b") + "\n" + joined(4, "c") + "\n" + joined(4, "d") + "\n" + joined(5, "e") + "\n5\t" + stamp + "\ta\t\tfive\n")
+		p.Want("terminate")
+	})
+	s := dialSubscriber(t, f, Config{})
+	wantItems(t, s, joined(4, "b"), joined(4, "c"), joined(4, "d"), joined(5, "e"), "five")
 	s.Close()
 }
 

@@ -20,7 +20,8 @@ const (
 
 // Tally verifies a subscription from its own items: that positions grow (P9),
 // that none is missing or comes twice (P10), and that each publisher which
-// came and left in its sight has brought as many lines as it left with (P13).
+// came and left in its sight has brought as many lines as it left with (P13),
+// unless it was connected to two brokers at once.
 // With a filter, positions that the filter left out cannot be told from
 // missing ones: what publishers left with then is the only evidence.
 //
@@ -49,13 +50,16 @@ type Tally struct {
 // span is the positions from from up to, and without, to.
 type span struct{ from, to uint64 }
 
-// publisher is what a Tally knows of a name. Sessions that overlap, as they
-// may when one takes the name over, count as one.
+// publisher is what a Tally knows of a name, which is one publisher, wherever
+// it is connected. Sessions that overlap count as one: it went on at another
+// broker before the one that it was connected to found out, or died and
+// could not tell any more.
 type publisher struct {
 	wrote    bool   // there is a message from it
 	sessions int    // joined and not left
 	got      uint64 // lines since the first of these sessions joined
 	left     uint64 // lines with which those of them that are over left
+	moved    bool   // sessions have overlapped: both may count what it sent twice
 	finished bool   // left on its own accord, and has not joined again
 }
 
@@ -190,25 +194,31 @@ func (t *Tally) publisher(name string) *publisher {
 // event follows the sessions of a publisher.
 func (t *Tally) event(e *protocol.Event) {
 	p := t.publisher(e.Name)
-	if p.finished {
-		p.finished = false
-		t.finished--
-	}
 	if e.Kind == protocol.Joined {
+		if p.finished {
+			p.finished = false
+			t.finished--
+		}
 		if p.sessions++; p.sessions == 1 {
 			p.got, p.left = 0, 0
 			t.online++
+		} else {
+			p.moved = true
 		}
 		return
 	}
+	finished := e.Reason == protocol.ReasonTerminate || e.Reason == protocol.ReasonEOF
 	if p.sessions > 0 {
-		p.sessions--
-		if p.left += e.Lines; p.sessions == 0 {
+		p.left += e.Lines
+		if p.sessions--; finished {
+			p.sessions = 0 // the others are over, whether anybody could tell or not
+		}
+		if p.sessions == 0 {
 			t.online--
 			t.compare(e.Name, p)
 		}
 	}
-	if p.sessions == 0 && (e.Reason == protocol.ReasonTerminate || e.Reason == protocol.ReasonEOF) {
+	if p.sessions == 0 && finished && !p.finished {
 		p.finished = true
 		t.finished++
 	}
@@ -217,6 +227,8 @@ func (t *Tally) event(e *protocol.Event) {
 // compare is for a publisher that came and left in sight.
 func (t *Tally) compare(name string, p *publisher) {
 	switch {
+	case p.moved:
+		return
 	case p.got < p.left:
 		t.short += p.left - p.got
 	case p.got > p.left:

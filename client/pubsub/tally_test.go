@@ -145,6 +145,26 @@ func TestTally(t *testing.T) {
 			want:  Report{Lines: 2, Publishers: 1}, finished: 1,
 		},
 		{
+			name:  "a publisher whose broker died and could not tell",
+			items: []Item{j("a"), m(1, "a"), j("a"), m(2, "a"), l("a", 1, end)},
+			want:  Report{Lines: 2, Publishers: 1}, finished: 1,
+		},
+		{
+			name:  "a publisher whose broker noticed later, and counted what came twice",
+			items: []Item{j("a"), m(1, "a"), j("a"), m(2, "a"), l("a", 2, reset), m(3, "a"), l("a", 2, end)},
+			want:  Report{Lines: 3, Publishers: 1}, finished: 1,
+		},
+		{
+			name:  "a publisher whose broker noticed after the end",
+			items: []Item{j("a"), m(1, "a"), j("a"), m(2, "a"), l("a", 1, end), l("a", 2, reset), l("a", 2, end)},
+			want:  Report{Lines: 2, Publishers: 1}, finished: 1,
+		},
+		{
+			name:  "a publisher whose brokers died, and that came back after its end",
+			items: []Item{j("a"), j("a"), j("a"), l("a", 0, end), j("a"), m(1, "a"), l("a", 0, reset)},
+			want:  Report{Lines: 1, Publishers: 1},
+		},
+		{
 			name:   "with a filter, holes are no fault",
 			filter: "sea.>",
 			items: append(onTopic("sea.light", j("a"), m(1, "a"), m(5, "a"), l("a", 2, end)),
