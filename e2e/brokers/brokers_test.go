@@ -49,9 +49,9 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// populate starts three publishers and three subscribers.
+// populate starts publishers, and as many subscribers.
 func (s *site) populate() {
-	for i := range 3 {
+	for i := range publishers {
 		s.subscribe(fmt.Sprint("s", i))
 		s.publish(fmt.Sprint("p", i), 500)
 	}

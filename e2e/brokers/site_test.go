@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -26,8 +27,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// patience is how long anything may take that has to happen.
-const patience = 60 * time.Second
+const (
+	// patience is how long anything may take that has to happen.
+	patience = 60 * time.Second
+	// publishers is how many there are while something happens.
+	publishers = 3
+)
 
 // site is a NATS server, and brokers that use it.
 type site struct {
@@ -119,28 +124,24 @@ func (s *site) stop(i int, drain time.Duration) {
 	}
 }
 
-// dial connects to some broker that is there.
-func (s *site) dial(ctx context.Context, network, _ string) (net.Conn, error) {
-	var d net.Dialer
-	var conn net.Conn
-	err := fmt.Errorf("no brokers")
+// addrs returns the addresses of all brokers, for a client to begin with any.
+func (s *site) addrs() string {
+	var addrs []string
 	for _, i := range rand.Perm(len(s.brokers)) {
-		if conn, err = d.DialContext(ctx, network, s.brokers[i].addr); err == nil {
-			break
-		}
+		addrs = append(addrs, s.brokers[i].addr)
 	}
-	return conn, err
+	return strings.Join(addrs, ",")
 }
 
 func (s *site) config(name string) pubsub.Config {
-	return pubsub.Config{Name: name, Dial: s.dial, GiveUp: patience}
+	return pubsub.Config{Name: name, GiveUp: patience}
 }
 
 // publish publishes numbered lines, so many at a time, until there is nothing more
 // to publish.
 func (s *site) publish(name string, batch int) {
 	s.t.Helper()
-	p, err := pubsub.DialPublisher(s.t.Context(), "any", s.config(name))
+	p, err := pubsub.DialPublisher(s.t.Context(), s.addrs(), s.config(name))
 	require.NoError(s.t, err)
 	s.publishers.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -171,31 +172,37 @@ func (s *site) publish(name string, batch int) {
 	})
 }
 
-// subscribe receives until what is published last has come.
+// subscribe receives until all publishers have finished, the last one too. What it
+// got is also what a Tally thinks it is.
 func (s *site) subscribe(name string) {
 	s.t.Helper()
 	cfg := s.config(name)
 	cfg.From = protocol.FromFirst()
-	sub, err := pubsub.DialSubscriber(s.t.Context(), "any", cfg)
+	sub, err := pubsub.DialSubscriber(s.t.Context(), s.addrs(), cfg)
 	require.NoError(s.t, err)
 	s.subscribers.Go(func() {
 		defer sub.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
 		got := history.Subscriber{Name: name, FromFirst: true, ToEnd: true}
-		for from := ""; from != last; {
+		tally := pubsub.NewTally(protocol.Filter{})
+		for tally.Finished() < publishers+1 || tally.Online() > 0 {
 			item, err := sub.Next(ctx)
 			if err != nil {
-				s.t.Errorf("%s: after %d lines: %v", name, len(got.Received), err)
+				s.t.Errorf("%s: after %d lines, with %d publishers online and %d that finished: %v",
+					name, len(got.Received), tally.Online(), tally.Finished(), err)
 				break
 			}
+			tally.Add(&item)
 			switch {
 			case item.Event == nil:
-				from = item.From
-				got.Received = append(got.Received, history.Message{Pos: item.Pos, From: from, Line: string(item.Line)})
+				got.Received = append(got.Received, history.Message{Pos: item.Pos, From: item.From, Line: item.Line})
 			case item.Event.Kind == protocol.Gap:
 				s.t.Errorf("%s: a gap of %d", name, item.Event.Missing)
 			}
+		}
+		if report := tally.Report(); !report.OK() {
+			s.t.Errorf("%s: %v: %q", name, report, report.Faults)
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -203,16 +210,13 @@ func (s *site) subscribe(name string) {
 	})
 }
 
-// last is the name of who publishes last.
-const last = "last"
-
 // judge ends the publishing, waits for all clients, and asks for the verdict on
 // what they sent and got.
 func (s *site) judge() {
 	s.t.Helper()
 	close(s.over)
 	s.publishers.Wait()
-	s.publish(last, 1)
+	s.publish("last", 1)
 	s.publishers.Wait()
 	s.subscribers.Wait()
 	report := history.Check(s.history)
