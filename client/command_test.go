@@ -56,7 +56,7 @@ type result struct {
 	stdout, stderr string
 }
 
-// client runs the command. "HOST PORT" stands for the server's address.
+// client runs the command. "HOST PORT" and "HOST:PORT" stand for the server's address.
 func client(t *testing.T, s *fake.Server, stdin io.Reader, args ...string) result {
 	t.Helper()
 	var stdout, stderr buffer
@@ -69,6 +69,8 @@ func at(s *fake.Server, args []string) (full []string) {
 		if arg == "HOST PORT" {
 			host, port, _ := net.SplitHostPort(s.Addr)
 			full = append(full, host, port)
+		} else if arg == "HOST:PORT" {
+			full = append(full, s.Addr)
 		} else {
 			full = append(full, arg)
 		}
@@ -93,10 +95,20 @@ func TestUsage(t *testing.T) {
 		env  [2]string
 		want string
 	}{
-		{args: nil, want: `expected "<host> <port>"`},
-		{args: []string{"localhost"}, want: `expected "<port>"`},
-		{args: []string{"localhost", "http"}, want: "port"},
-		{args: []string{"localhost", "70000"}, want: "port"},
+		{args: nil, want: "expected HOST PORT or HOST:PORT"},
+		{args: []string{"localhost"}, want: "localhost has no port, expected HOST PORT or HOST:PORT"},
+		{args: []string{"localhost", "http"}, want: `bad address "localhost:http": port "http" is not a number from 1 to 65535`},
+		{args: []string{"localhost", "70000"}, want: `port "70000" is not a number`},
+		{args: []string{"localhost", "publisher"}, want: `port "publisher" is not a number`},
+		{args: []string{"::1"}, want: "::1 has no port"},
+		{args: []string{"a,b", "1"}, want: `bad address "a" in "a,b": missing port`},
+		{args: []string{"a:1,b", "1"}, want: `bad address "b" in "a:1,b": missing port`},
+		{args: []string{"a:1,"}, want: `bad address "" in "a:1,": it is empty`},
+		{args: []string{"a:1,a:1"}, want: "it is there twice"},
+		{args: []string{"a:70000"}, want: `port "70000" is not a number`},
+		{args: []string{"a:1", "1"}, want: `unknown role "1", expected PUBLISHER or SUBSCRIBER`},
+		{args: []string{"a:1", "publisher", "a", "b"}, want: "unexpected argument b"},
+		{args: []string{"a:1", "publisher", "a.*"}, want: "wildcard"},
 		{args: []string{"localhost", "1", "reader"}, want: `unknown role "reader", expected PUBLISHER or SUBSCRIBER`},
 		{args: []string{"localhost", "1", "publisher", "a", "b"}, want: "unexpected argument b"},
 		{args: []string{"localhost", "1", "publisher", "a", "--topic=b"}, want: "two topics given, a and b"},
@@ -136,13 +148,57 @@ func TestHelpAndVersion(t *testing.T) {
 	got := client(t, nil, nil, "--help")
 	assert.Zero(t, got.exit)
 	assert.Empty(t, got.stderr)
-	for _, want := range []string{"Exit codes: 0 ", "$PUBSUB_NAME", "$PUBSUB_TOPIC", "$PUBSUB_RETRY", "$PUBSUB_SCRIPT", "$PUBSUB_RATE", "$PUBSUB_UNDELIVERED",
+	for _, want := range []string{"Usage: client HOST PORT [ROLE [TOPIC]] [flags]\n       client HOST:PORT[,HOST:PORT...] [ROLE [TOPIC]] [flags]\n", "Exit codes: 0 ", "$PUBSUB_NAME", "$PUBSUB_TOPIC", "$PUBSUB_RETRY", "$PUBSUB_SCRIPT", "$PUBSUB_RATE", "$PUBSUB_UNDELIVERED",
 		"$PUBSUB_FROM", "$PUBSUB_FORMAT", "$PUBSUB_COUNT", "$PUBSUB_PUBLISHERS", "$PUBSUB_OUTPUT"} {
 		assert.Contains(t, got.stdout, want)
 	}
 	got = client(t, nil, nil, "--version")
 	assert.Zero(t, got.exit)
 	assert.Regexp(t, `^client \S+ go1\.\d+`, got.stdout)
+}
+
+func TestServerAndItsPortInOne(t *testing.T) {
+	for name, args := range map[string][]string{
+		"role and topic": {"HOST:PORT", "Publisher", "sea"},
+		"role":           {"HOST:PORT", "publisher", "--topic=sea"},
+		"nothing":        {"HOST:PORT", "--topic=sea"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fake.New(t, func(p *fake.Peer) {
+				h := p.Accept(" next=1")
+				assert.Equal(t, protocol.Publisher, h.Role)
+				assert.Equal(t, "sea", h.Topic)
+				p.Discard()
+			})
+			stdin := "hello\n"
+			if name == "nothing" {
+				stdin = "publisher\n" + stdin
+			}
+			got := client(t, s, strings.NewReader(stdin), args...)
+			assert.Zero(t, got.exit, got.stderr)
+		})
+	}
+}
+
+func TestGoesOnAtAnotherBroker(t *testing.T) {
+	a := fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send(message(1, "a", "", "one"))
+	})
+	b := fake.New(t, func(p *fake.Peer) {
+		assert.EqualValues(t, 2, p.Accept(" next=2").From.Position())
+		p.Send(message(2, "a", "", "two"))
+		p.Want("terminate")
+	})
+	got := client(t, nil, nil, a.Addr+","+b.Addr, "subscriber", "--count=2")
+	assert.Zero(t, got.exit)
+	assert.Equal(t, "[FROM a] : one\n[FROM a] : two\n", got.stdout)
+	assert.Regexp(t, `^connected \(to A, after \S+\)
+registered as SUBSCRIBER \S+: 1 publisher and 1 subscriber online
+connection lost, trying again \(for 30s\): A closed the connection
+connected again \(to B, after \S+\)
+summary: 2 lines .*
+$`, strings.NewReplacer(a.Addr, "A", b.Addr, "B").Replace(got.stderr))
 }
 
 func TestRoleFromAPipe(t *testing.T) {

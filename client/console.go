@@ -131,16 +131,20 @@ func (h noticeHandler) WithAttrs([]slog.Attr) slog.Handler { return h }
 func (h noticeHandler) WithGroup(string) slog.Handler      { return h }
 
 func (h noticeHandler) Handle(_ context.Context, r slog.Record) error {
-	text := r.Message
+	var more []string
 	why := ""
 	r.Attrs(func(a slog.Attr) bool {
 		if err, ok := a.Value.Any().(error); ok {
 			why = ": " + explain(err, h.addr)
 		} else {
-			text += fmt.Sprintf(" (%s %v)", strings.ReplaceAll(a.Key, "_", " "), a.Value)
+			more = append(more, fmt.Sprintf("%s %v", strings.ReplaceAll(a.Key, "_", " "), a.Value))
 		}
 		return true
 	})
+	text := r.Message
+	if len(more) > 0 {
+		text += " (" + strings.Join(more, ", ") + ")"
+	}
 	h.console.notice("%s%s", text, why)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"pubsublab/client/pubsub"
@@ -15,8 +16,10 @@ import (
 )
 
 // explain puts an error of the connection to addr into one clear sentence,
-// and what to do about it.
+// and what to do about it. Where there are several brokers the error says which.
 func explain(err error, addr string) string {
+	var all pubsub.BrokersError
+	var one *pubsub.BrokerError
 	var dns *net.DNSError
 	var refusal *protocol.Refusal
 	var undelivered *pubsub.UndeliveredError
@@ -27,6 +30,18 @@ func explain(err error, addr string) string {
 	switch {
 	case errors.As(err, &undelivered):
 		return fmt.Sprintf("%s not acknowledged by the server: %s", count(len(undelivered.Lines), "line"), explain(undelivered.Err, addr))
+	case errors.As(err, &all):
+		var texts []string
+		for _, err := range all {
+			texts = append(texts, explain(err, addr))
+		}
+		return strings.Join(texts, "; ")
+	case errors.As(err, &one):
+		text := explain(one.Err, one.Addr)
+		if !strings.Contains(text, one.Addr) {
+			text = one.Addr + ": " + text
+		}
+		return text
 	case errors.As(err, &refusal) && refusal.Text == protocol.TakenOver:
 		return "another client has connected with this name and taken it over: choose another --name"
 	case errors.As(err, &refusal) && refusal.Text == protocol.SpeaksTLS:

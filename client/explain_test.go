@@ -40,6 +40,11 @@ func TestExplain(t *testing.T) {
 		{&net.OpError{Op: "read", Err: syscall.ECONNRESET}, "the connection to h:5000 broke"},
 		{&pubsub.UndeliveredError{Lines: []string{"a", "b"}, Err: io.EOF}, "2 lines not acknowledged by the server: h:5000 closed the connection"},
 		{context.Canceled, "interrupted"},
+		{&pubsub.BrokerError{Addr: "b:1", Err: io.EOF}, "b:1 closed the connection"},
+		{fmt.Errorf("gave up after 30s: %w", pubsub.BrokersError{
+			&pubsub.BrokerError{Addr: "a:1", Err: &protocol.Refusal{Text: "bad name"}}, &pubsub.BrokerError{Addr: "b:1", Err: dial(syscall.ECONNREFUSED)},
+		}), `a:1: the server says: bad name; no server at b:1 (connection refused): start one with "server 1", or check the address`},
+		{&pubsub.UndeliveredError{Lines: []string{"a"}, Err: &pubsub.BrokerError{Addr: "b:1", Err: io.EOF}}, "1 line not acknowledged by the server: b:1 closed the connection"},
 		{errors.New("else"), "else"},
 	} {
 		assert.Equal(t, c.want, explain(c.err, "h:5000"), "%v", c.err)
@@ -62,8 +67,8 @@ func TestNoticesOfTheLibrary(t *testing.T) {
 	log := slog.New(noticeHandler{newConsole(nil, nil, &out), "h:5000"})
 	log.Debug("not of interest")
 	log.Warn("connection lost, trying again", "for", 30*time.Second, "err", io.EOF)
-	log.Info("read anew", "had_read_up_to", 7)
-	assert.Equal(t, "connection lost, trying again (for 30s): h:5000 closed the connection\nread anew (had read up to 7)\n", out.String())
+	log.Info("read anew", "had_read_up_to", 7, "to", "h:1")
+	assert.Equal(t, "connection lost, trying again (for 30s): h:5000 closed the connection\nread anew (had read up to 7, to h:1)\n", out.String())
 }
 
 func TestAppendVisible(t *testing.T) {

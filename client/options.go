@@ -6,12 +6,12 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
+	"pubsublab/client/pubsub"
 	"pubsublab/protocol"
 )
 
@@ -25,8 +25,8 @@ Exit codes: 0 everything was delivered, and --count or --publishers reached; 1 n
 
 // options is the command line.
 type options struct {
-	Host     string `arg:"" help:"Server to connect to."`
-	Port     uint16 `arg:"" help:"Its TCP port."`
+	Host     string `arg:"" help:"Server to connect to. As HOST:PORT, without a PORT behind it, there may be several with commas between: brokers that share one order. The client goes on at the next one when it loses the first."`
+	Port     string `arg:"" optional:"" help:"Its TCP port."`
 	Role     string `arg:"" optional:"" help:"PUBLISHER or SUBSCRIBER, in any case."`
 	TopicArg string `arg:"" optional:"" name:"topic" help:"The same as --topic."`
 
@@ -53,7 +53,14 @@ type options struct {
 	Output     string          `group:"Subscriber" env:"PUBSUB_OUTPUT" placeholder:"FILE" help:"Also write the messages to FILE, just as they came."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
+
+	addr string // as pubsub.ParseAddrs reads it
 }
+
+// usage is both forms of the command line.
+const usage = `Usage: client HOST PORT [ROLE [TOPIC]] [flags]
+       client HOST:PORT[,HOST:PORT...] [ROLE [TOPIC]] [flags]
+`
 
 // parse reads the command line. Unless ok, it has said why not, or what was
 // asked for, and exit is the exit code.
@@ -68,6 +75,15 @@ func parse(args []string, stdout, stderr io.Writer) (o *options, exit int, ok bo
 		kong.Name("client"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Vars{"version": "client " + version}, kong.ShortUsageOnError(),
 		kong.Exit(func(int) { exited = true }),
+		kong.ConfigureHelp(kong.HelpOptions{NoAppSummary: true}), // which knows one form only
+		kong.Help(func(options kong.HelpOptions, ctx *kong.Context) error {
+			io.WriteString(ctx.Stdout, usage)
+			return kong.DefaultHelpPrinter(options, ctx)
+		}),
+		kong.ShortHelp(func(_ kong.HelpOptions, ctx *kong.Context) error {
+			_, err := io.WriteString(ctx.Stdout, usage+"Run \"client --help\" for more information.\n")
+			return err
+		}),
 	)
 	_, err := parser.Parse(args)
 	if exited {
@@ -83,6 +99,9 @@ func parse(args []string, stdout, stderr io.Writer) (o *options, exit int, ok bo
 
 // Validate is called by kong. What depends on the role waits for check.
 func (o *options) Validate() error {
+	if err := o.findAddr(); err != nil {
+		return err
+	}
 	if o.TopicArg != "" {
 		if o.Topic != "" && o.Topic != o.TopicArg {
 			return fmt.Errorf("two topics given, %s and %s", o.TopicArg, o.Topic)
@@ -155,4 +174,21 @@ func (o *options) filter() (protocol.Filter, error) {
 	return protocol.ParseFilter(o.Topic)
 }
 
-func (o *options) addr() string { return net.JoinHostPort(o.Host, strconv.Itoa(int(o.Port))) }
+// findAddr tells HOST PORT from HOST:PORT, behind which the other arguments
+// are where they are one place later behind HOST PORT.
+func (o *options) findAddr() error {
+	o.addr = net.JoinHostPort(o.Host, o.Port)
+	if o.Host == "" {
+		return errors.New("expected HOST PORT or HOST:PORT")
+	}
+	if _, _, err := net.SplitHostPort(o.Host); err == nil || strings.ContainsAny(o.Host, ",[") {
+		if o.TopicArg != "" {
+			return fmt.Errorf("unexpected argument %s, expected HOST:PORT[,HOST:PORT...] [ROLE [TOPIC]]", o.TopicArg)
+		}
+		o.addr, o.Port, o.Role, o.TopicArg = o.Host, "", o.Port, o.Role
+	} else if o.Port == "" {
+		return fmt.Errorf("%s has no port, expected HOST PORT or HOST:PORT", o.Host)
+	}
+	_, err := pubsub.ParseAddrs(o.addr)
+	return err
+}

@@ -46,7 +46,7 @@ func (c *command) publish(ctx context.Context) error {
 	p := &publishing{console: c.console, input: newInput(script)}
 	cfg := c.config()
 	cfg.Rejected = func(r pubsub.Rejected) { c.console.notice("line %d %s: %s", r.Line, r.Reason, shorten(r.Text)) }
-	if p.Publisher, err = pubsub.DialPublisher(ctx, c.addr(), cfg); err != nil {
+	if p.Publisher, err = pubsub.DialPublisher(ctx, c.addr, cfg); err != nil {
 		return p.keep(undelivered, err)
 	}
 	c.welcome(p.Welcome())

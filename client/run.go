@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		c.console.notice("client: error: %v", err)
 		return 2
 	case !errors.Is(err, errSaid):
-		c.console.notice("client: %s", explain(err, o.addr()))
+		c.console.notice("client: %s", explain(err, o.addr))
 	}
 	return 1
 }
@@ -98,7 +98,7 @@ func (c *command) role(ctx context.Context) (protocol.Role, error) {
 func (c *command) config() pubsub.Config {
 	cfg := pubsub.Config{
 		Name: c.Name, Topic: c.Topic, From: c.From, GiveUp: c.Retry, TLS: c.tls, Token: c.token,
-		Logger: slog.New(noticeHandler{c.console, c.addr()}),
+		Logger: slog.New(noticeHandler{c.console, c.addr}),
 	}
 	if c.Retry == 0 {
 		cfg.GiveUp = -1

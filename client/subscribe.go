@@ -31,7 +31,7 @@ func (c *command) subscribe(ctx context.Context) error {
 		defer file.Close()
 		sinks = append(sinks, &sink{w: file, format: c.Format})
 	}
-	s, err := pubsub.DialSubscriber(ctx, c.addr(), c.config())
+	s, err := pubsub.DialSubscriber(ctx, c.addr, c.config())
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (c *command) sumUp(tally *pubsub.Tally, err error) error {
 	report := tally.Report()
 	wrong := report.Faults
 	if err != nil {
-		wrong = append(wrong, explain(err, c.addr()))
+		wrong = append(wrong, explain(err, c.addr))
 	}
 	if c.Count > 0 && report.Lines < c.Count {
 		wrong = append(wrong, fmt.Sprintf("ended before line %d", c.Count))

@@ -22,7 +22,11 @@ func ParseAddrs(list string) ([]string, error) {
 			wrong = "it is there twice"
 		}
 		if wrong != "" {
-			return nil, fmt.Errorf("bad address %q in %q: %s, expected HOST:PORT[,HOST:PORT...]", addr, list, wrong)
+			in := ""
+			if addr != list {
+				in = fmt.Sprintf(" in %q", list)
+			}
+			return nil, fmt.Errorf("bad address %q%s: %s, expected HOST:PORT[,HOST:PORT...]", addr, in, wrong)
 		}
 		addrs = append(addrs, addr)
 	}

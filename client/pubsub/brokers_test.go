@@ -34,17 +34,17 @@ func TestParseAddrs(t *testing.T) {
 		assert.Equal(t, want, got, list)
 	}
 	for list, wrong := range map[string]string{
-		"":            `bad address "" in "": it is empty`,
+		"":            `bad address "": it is empty`,
 		"a:1,":        `bad address "" in "a:1,": it is empty`,
 		"a:1,,b:1":    `bad address "" in "a:1,,b:1": it is empty`,
-		"a":           `bad address "a" in "a": missing port in address`,
+		"a":           `bad address "a": missing port in address`,
 		"a:1,b":       `bad address "b" in "a:1,b": missing port in address`,
-		"a:":          `bad address "a:" in "a:": port "" is not a number from 1 to 65535`,
-		"a:0":         `bad address "a:0" in "a:0": port "0" is not a number from 1 to 65535`,
-		"a:http":      `bad address "a:http" in "a:http": port "http" is not a number from 1 to 65535`,
-		"a:65536":     `bad address "a:65536" in "a:65536": port "65536" is not a number from 1 to 65535`,
-		":1":          `bad address ":1" in ":1": it has no host`,
-		"::1:5000":    `bad address "::1:5000" in "::1:5000": too many colons in address`,
+		"a:":          `bad address "a:": port "" is not a number from 1 to 65535`,
+		"a:0":         `bad address "a:0": port "0" is not a number from 1 to 65535`,
+		"a:http":      `bad address "a:http": port "http" is not a number from 1 to 65535`,
+		"a:65536":     `bad address "a:65536": port "65536" is not a number from 1 to 65535`,
+		":1":          `bad address ":1": it has no host`,
+		"::1:5000":    `bad address "::1:5000": too many colons in address`,
 		"a:1,b:1,a:1": `bad address "a:1" in "a:1,b:1,a:1": it is there twice`,
 	} {
 		_, err := ParseAddrs(list)
