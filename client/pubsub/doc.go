@@ -17,10 +17,11 @@
 // name that was taken over. What goes wrong is a [BrokerError] or a
 // [BrokersError], which name the broker.
 //
-// A broker that has vanished from the network is given up within 15 s on Linux
-// when something is under way to it, and when nothing is. One that is frozen, but
-// whose machine still answers for it, is waited for: nobody can tell it from
-// one that holds its publishers up (P16), or has nothing to tell.
+// A broker that vanishes from the network is given up after 12 s, a few seconds
+// more or less; where the system is not Linux, a Publisher waits for as long as
+// the kernel sends again. One that is frozen, but whose machine still answers
+// for it, is waited for: nobody can tell it from one that holds its publishers
+// up (P16), or has nothing to tell.
 //
 // # What is promised
 //
