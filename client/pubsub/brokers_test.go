@@ -315,7 +315,7 @@ func TestATakenNameIsNotTakenBackAtAnotherBroker(t *testing.T) {
 		p.Send("error: " + protocol.TakenOver + "\n")
 	}
 	t.Run("by another client", func(t *testing.T) {
-		a, b := fake.New(t, hangUp), fake.New(t, taken) // it was not the other one that did not hear it
+		a, b := fake.New(t, hangUp), fake.New(t, taken) // the ghost is at the other broker
 		s, err := DialSubscriber(t.Context(), both(a, b), Config{Name: "a"})
 		require.NoError(t, err)
 		_, err = s.Next(t.Context())
