@@ -45,7 +45,7 @@ type docker struct {
 	api *testcontainers.DockerClient
 
 	// guarded by Engine.building
-	built    map[string]bool   // by image name
+	images   map[string]string // what was built, pulled or built in its place, by image name
 	goImages map[string]string // what was found, by what was wanted
 }
 
@@ -67,7 +67,7 @@ func dialDocker(ctx context.Context) (*docker, string, error) {
 	if err != nil {
 		return nil, "", oneLine(err)
 	}
-	d := &docker{api: api, built: map[string]bool{}, goImages: map[string]string{}}
+	d := &docker{api: api, images: map[string]string{}, goImages: map[string]string{}}
 	version, err := api.ServerVersion(ctx, client.ServerVersionOptions{})
 	if err == nil && version.Os != "linux" {
 		err = fmt.Errorf("the engine runs %s containers, not linux ones", version.Os)
@@ -115,6 +115,7 @@ type site struct {
 	lab      *Lab
 	labels   map[string]string
 	networks map[string]string // name on the engine by name in the file
+	volumes  map[string]string // likewise
 }
 
 func (d *docker) open(ctx context.Context, l *Lab) (ground, error) {
@@ -122,7 +123,7 @@ func (d *docker) open(ctx context.Context, l *Lab) (ground, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &site{docker: d, lab: l, networks: map[string]string{}, labels: map[string]string{
+	s := &site{docker: d, lab: l, networks: map[string]string{}, volumes: map[string]string{}, labels: map[string]string{
 		labLabel: l.id, hostLabel: host, pidLabel: strconv.Itoa(os.Getpid()),
 	}}
 	for key, n := range l.topo.networks {
@@ -132,6 +133,13 @@ func (d *docker) open(ctx context.Context, l *Lab) (ground, error) {
 			return s, fmt.Errorf("the network %s cannot be made: %w", key, err)
 		}
 		s.networks[key] = name
+	}
+	for _, key := range l.topo.volumes {
+		name := "pubsublab-" + l.id + "-" + key
+		if _, err := d.api.VolumeCreate(ctx, client.VolumeCreateOptions{Name: name, Labels: s.labels}); err != nil {
+			return s, fmt.Errorf("the volume %s cannot be made: %w", key, err)
+		}
+		s.volumes[key] = name
 	}
 	return s, nil
 }
@@ -161,7 +169,7 @@ func (s *site) start(ctx context.Context, n *Node) (unit, error) {
 	if err := created.Start(ctx); err != nil {
 		return c, err
 	}
-	return c, c.findAddress(ctx)
+	return c, c.findAddresses(ctx)
 }
 
 func (s *site) close(ctx context.Context) error {
@@ -187,7 +195,7 @@ func (d *docker) removeOrphans(ctx context.Context) {
 	})
 }
 
-// remove removes the containers and networks of labs whose labels match, whatever they are doing.
+// remove removes the containers, networks and volumes of labs whose labels match, whatever they are doing.
 func (d *docker) remove(ctx context.Context, match func(labels map[string]string) bool) error {
 	filters := client.Filters{}.Add("label", labLabel)
 	containers, err := d.api.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: filters})
@@ -212,6 +220,14 @@ func (d *docker) remove(ctx context.Context, match func(labels map[string]string
 			err = errors.Join(err, ignoreGone(removeErr))
 		}
 	}
+	volumes, listErr := d.api.VolumeList(ctx, client.VolumeListOptions{Filters: filters})
+	err = errors.Join(err, listErr)
+	for _, v := range volumes.Items {
+		if match(v.Labels) {
+			_, removeErr := d.api.VolumeRemove(ctx, v.Name, client.VolumeRemoveOptions{})
+			err = errors.Join(err, ignoreGone(removeErr))
+		}
+	}
 	return err
 }
 
@@ -230,8 +246,8 @@ type containerUnit struct {
 	node     *Node
 	networks map[string][]string // its aliases by network
 
-	mu      sync.Mutex
-	address string
+	mu        sync.Mutex
+	addresses map[string]string // by the port's number in the container
 }
 
 // follow delivers the container's output and its end.
@@ -251,35 +267,35 @@ func (c *containerUnit) follow(life context.Context, output client.ContainerAtta
 	}
 }
 
-// findAddress asks the engine at which address of this machine the published port is.
-func (c *containerUnit) findAddress(ctx context.Context) error {
-	port, ok := c.node.Spec.port()
-	if !ok {
-		return nil
-	}
-	address, err := c.ctr.PortEndpoint(ctx, fmt.Sprintf("%d/tcp", port.Target), "")
-	if err != nil {
-		if state, stateErr := c.ctr.State(ctx); stateErr == nil && !state.Running {
-			return nil // it has ended already; its exit code says why
+// findAddresses asks the engine at which addresses of this machine the published ports are.
+func (c *containerUnit) findAddresses(ctx context.Context) error {
+	addresses := map[string]string{}
+	for _, port := range c.node.Spec.service.Ports {
+		address, err := c.ctr.PortEndpoint(ctx, target(port)+"/tcp", "")
+		if err != nil {
+			if state, stateErr := c.ctr.State(ctx); stateErr == nil && !state.Running {
+				return nil // it has ended already; its exit code says why
+			}
+			return err
 		}
-		return err
-	}
-	// The library's host is a guess about where the engine is. The engine of this machine publishes where the file says.
-	if engine := c.api.DaemonHost(); port.HostIP != "" && (strings.HasPrefix(engine, "unix:") || strings.HasPrefix(engine, "npipe:")) {
-		if _, number, err := net.SplitHostPort(address); err == nil {
-			address = net.JoinHostPort(port.HostIP, number)
+		// The library's host is a guess about where the engine is. The engine of this machine publishes where the file says.
+		if engine := c.api.DaemonHost(); port.HostIP != "" && (strings.HasPrefix(engine, "unix:") || strings.HasPrefix(engine, "npipe:")) {
+			if _, number, err := net.SplitHostPort(address); err == nil {
+				address = net.JoinHostPort(port.HostIP, number)
+			}
 		}
+		addresses[target(port)] = address
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.address = address
+	c.addresses = addresses
 	return nil
 }
 
-func (c *containerUnit) addr() string {
+func (c *containerUnit) addr(target string) string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.address
+	return c.addresses[target]
 }
 
 func (c *containerUnit) probe(ctx context.Context) error {
@@ -341,7 +357,7 @@ func (c *containerUnit) reconnect(ctx context.Context) error {
 			return err
 		}
 	}
-	return c.findAddress(ctx)
+	return c.findAddresses(ctx)
 }
 
 // memory counts as `docker stats` does.

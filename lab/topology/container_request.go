@@ -1,8 +1,8 @@
 package topology
 
 import (
-	"fmt"
 	"maps"
+	"net"
 	"net/netip"
 	"path/filepath"
 	"time"
@@ -25,13 +25,17 @@ func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
 	if err != nil {
 		return testcontainers.ContainerRequest{}, err
 	}
+	program, err := s.lab.program(spec)
+	if err != nil {
+		return testcontainers.ContainerRequest{}, err
+	}
 	env := maps.Clone(spec.Env)
 	if spec.Role == Subscriber {
 		env["PUBSUB_OUTPUT"] = transcripts + "/" + transcriptName
-		mounts = append(mounts, types.ServiceVolumeConfig{Source: dir, Target: transcripts})
+		mounts = append(mounts, types.ServiceVolumeConfig{Type: types.VolumeTypeBind, Source: dir, Target: transcripts})
 	}
 	request := testcontainers.ContainerRequest{
-		Image:          service.Image,
+		Image:          program,
 		Name:           "pubsublab-" + s.lab.id + "-" + spec.Name,
 		Cmd:            spec.Args,
 		Env:            env,
@@ -52,31 +56,56 @@ func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
 			request.NetworkAliases[name] = append(request.NetworkAliases[name], settings.Aliases...)
 		}
 	}
-	bindings := network.PortMap{}
-	if port, ok := spec.port(); ok {
-		binding := network.PortBinding{}
-		if binding.HostIP, err = netip.ParseAddr(port.HostIP); err != nil && port.HostIP != "" {
-			return request, err
-		}
-		if binding.HostPort, err = s.lab.inheritedPort(spec); err != nil {
-			return request, err
-		}
-		if s.lab.opts.FilePorts {
-			binding.HostPort = port.Published
-		}
-		key := fmt.Sprintf("%d/tcp", port.Target)
-		request.ExposedPorts = []string{key}
-		bindings[network.MustParsePort(key)] = []network.PortBinding{binding}
+	bindings, err := s.bindings(spec)
+	if err != nil {
+		return request, err
+	}
+	for port := range bindings {
+		request.ExposedPorts = append(request.ExposedPorts, port.String())
 	}
 	request.HostConfigModifier = func(h *container.HostConfig) {
 		h.PortBindings = bindings
-		hostConfig(h, service, mounts)
+		for _, m := range mounts {
+			h.Mounts = append(h.Mounts, s.mount(m))
+		}
+		hostConfig(h, service)
 	}
 	return request, nil
 }
 
-// hostConfig carries the limits, mounts and log options of a service over.
-func hostConfig(h *container.HostConfig, service types.ServiceConfig, mounts []types.ServiceVolumeConfig) {
+// bindings says at which ports of this machine those of the node are published: the file's own where the lab wants
+// them, of a successor those of its predecessor, else any.
+func (s *site) bindings(spec *Spec) (network.PortMap, error) {
+	before, err := s.lab.predecessor(spec)
+	if err != nil {
+		return nil, err
+	}
+	bindings := network.PortMap{}
+	for _, port := range spec.service.Ports {
+		binding := network.PortBinding{}
+		if binding.HostIP, err = netip.ParseAddr(port.HostIP); err != nil && port.HostIP != "" {
+			return nil, err
+		}
+		if before != nil {
+			_, binding.HostPort, _ = net.SplitHostPort(before.AddrOf(int(port.Target))) // "" where it had none
+		}
+		if s.lab.opts.FilePorts && port.Published != "" {
+			binding.HostPort = port.Published
+		}
+		bindings[network.MustParsePort(target(port)+"/tcp")] = []network.PortBinding{binding}
+	}
+	return bindings, nil
+}
+
+func (s *site) mount(m types.ServiceVolumeConfig) mount.Mount {
+	if m.Type == types.VolumeTypeVolume {
+		return mount.Mount{Type: mount.TypeVolume, Source: s.volumes[m.Source], Target: m.Target, ReadOnly: m.ReadOnly}
+	}
+	return mount.Mount{Type: mount.TypeBind, Source: filepath.Clean(m.Source), Target: m.Target, ReadOnly: m.ReadOnly}
+}
+
+// hostConfig carries the limits and log options of a service over.
+func hostConfig(h *container.HostConfig, service types.ServiceConfig) {
 	h.ReadonlyRootfs = service.ReadOnly
 	h.CapDrop = service.CapDrop
 	h.SecurityOpt = service.SecurityOpt
@@ -86,9 +115,6 @@ func hostConfig(h *container.HostConfig, service types.ServiceConfig, mounts []t
 	}
 	if l := service.Logging; l != nil {
 		h.LogConfig = container.LogConfig{Type: l.Driver, Config: l.Options}
-	}
-	for _, m := range mounts {
-		h.Mounts = append(h.Mounts, mount.Mount{Type: mount.TypeBind, Source: filepath.Clean(m.Source), Target: m.Target, ReadOnly: m.ReadOnly})
 	}
 }
 

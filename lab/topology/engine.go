@@ -58,8 +58,9 @@ type Engine struct {
 
 // backend is one way of running nodes.
 type backend interface {
-	// prepare builds what the nodes of t run, unless it did so before. Not called concurrently.
-	prepare(ctx context.Context, t *Topology, say Progress) error
+	// prepare builds what the nodes of t run, unless it did so before, and returns it by image name: the name of an image
+	// on the engine, or the path of a program. Not called concurrently.
+	prepare(ctx context.Context, t *Topology, say Progress) (map[string]string, error)
 	// open makes what the nodes of one lab share. It is called once per lab.
 	open(ctx context.Context, l *Lab) (ground, error)
 	close() error
@@ -87,8 +88,8 @@ type unit interface {
 	disconnect(ctx context.Context) error
 	reconnect(ctx context.Context) error
 	memory(ctx context.Context) (uint64, error)
-	// addr is the address of its published port as seen from this machine, or "".
-	addr() string
+	// addr is the address, as seen from this machine, of the port that it publishes by that number of its own, or "".
+	addr(target string) string
 }
 
 // NewEngine finds out where nodes can run. It fails where the mode asks for containers and no engine answers, or where
@@ -140,6 +141,11 @@ func (e *Engine) Reason() string { return e.reason }
 // only shows the progress apart. What this engine built before is not built again. A failed build's error ends with
 // the last lines of the build's output.
 func (e *Engine) Build(ctx context.Context, t *Topology, say Progress) error {
+	_, err := e.prepare(ctx, t, say)
+	return err
+}
+
+func (e *Engine) prepare(ctx context.Context, t *Topology, say Progress) (map[string]string, error) {
 	e.building.Lock()
 	defer e.building.Unlock()
 	return e.backend.prepare(ctx, t, say)
@@ -155,7 +161,7 @@ func (e *Engine) GoImage(ctx context.Context, t *Topology, say Progress) (string
 	e.building.Lock()
 	defer e.building.Unlock()
 	for _, name := range t.imageNames() {
-		if arg := t.images[name].Args[goImageArg]; arg != nil {
+		if arg := t.images[name].build.Args[goImageArg]; arg != nil {
 			return docker.goImage(ctx, *arg, say)
 		}
 	}

@@ -51,11 +51,8 @@ func (d *docker) findGoImage(ctx context.Context, wanted string, say Progress) (
 	if standInErr == nil && d.current(ctx, standIn) {
 		return standIn.name, nil
 	}
-	what, began := "image "+wanted, time.Now()
-	say.say(what, "asking the registry")
-	pullErr := d.pull(ctx, wanted, func(now string) { say.say(what, now) })
+	pullErr := d.fetch(ctx, wanted, say)
 	if pullErr == nil {
-		say.done(what, "pulled, "+seconds(began))
 		return wanted, nil
 	}
 	if ctx.Err() != nil {
@@ -68,7 +65,7 @@ func (d *docker) findGoImage(ctx context.Context, wanted string, say Progress) (
 		return "", fmt.Errorf("the image %s can neither be pulled (%w) nor be made from this machine's Go (%w)", wanted, pullErr, standInErr)
 	}
 	say.say("image "+standIn.name, wanted+" cannot be pulled: packing "+standIn.root)
-	began = time.Now()
+	began := time.Now()
 	size, err := d.importStandIn(ctx, standIn)
 	if err != nil {
 		return "", fmt.Errorf("making the image %s from %s: %w", standIn.name, standIn.root, err)

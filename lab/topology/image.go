@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
@@ -24,34 +25,90 @@ const goImageArg = "GO_IMAGE"
 // likes.
 const registryTimeout = 8 * time.Second
 
-// prepare builds the images of the topology.
-func (d *docker) prepare(ctx context.Context, t *Topology, say Progress) error {
+// A recipe is how the image of a service comes to be.
+type recipe struct {
+	build types.BuildConfig
+	// standIn: the image is pulled, and build makes another in its place where that fails.
+	standIn bool
+	pkg     string // of a stand-in: the Go package of its program
+}
+
+// name is NAME where Dockerfile.NAME builds the image, and whether it does.
+func (r recipe) name() (string, bool) {
+	return strings.CutPrefix(filepath.Base(r.build.Dockerfile), "Dockerfile.")
+}
+
+// prepare builds or pulls the images of the topology.
+func (d *docker) prepare(ctx context.Context, t *Topology, say Progress) (map[string]string, error) {
+	found := map[string]string{}
 	for _, name := range t.imageNames() {
-		if d.built[name] {
-			continue
-		}
-		what, began := "image "+name, time.Now()
-		build := t.images[name]
-		args := maps.Clone(build.Args)
-		if wanted := args[goImageArg]; wanted != nil {
-			found, err := d.goImage(ctx, *wanted, say)
-			if err != nil {
-				return err
+		if d.images[name] == "" {
+			var err error
+			image := name
+			if recipe := t.images[name]; recipe.standIn {
+				image, err = d.pullOrBuild(ctx, name, recipe, say)
+			} else {
+				err = d.make(ctx, name, recipe.build, "", say)
 			}
-			args[goImageArg] = &found
+			if err != nil {
+				return nil, err
+			}
+			d.images[name] = image
 		}
-		say.say(what, "")
-		if err := d.build(ctx, name, build, withProxies(args), func(now string) { say.say(what, now) }); err != nil {
-			return err
+		found[name] = d.images[name]
+	}
+	return found, nil
+}
+
+// pullOrBuild returns the image where it is on the engine or can be pulled, or else the name of a stand-in. One that is
+// there already is preferred to asking the registry, which may take a while not to answer; it is built again, in case
+// what it is made from has changed, of which the engine's cache knows.
+func (d *docker) pullOrBuild(ctx context.Context, name string, recipe recipe, say Progress) (string, error) {
+	if _, err := d.api.ImageInspect(ctx, name); err == nil {
+		return name, nil
+	}
+	own, _ := recipe.name()
+	standIn := "pubsublab/" + own
+	if _, err := d.api.ImageInspect(ctx, standIn); err != nil {
+		if err := d.fetch(ctx, name, say); err == nil || ctx.Err() != nil {
+			return name, ctx.Err()
 		}
-		image, err := d.api.ImageInspect(ctx, name)
+	}
+	return standIn, d.make(ctx, standIn, recipe.build, fmt.Sprintf("stands in for %s, which cannot be pulled; ", name), say)
+}
+
+// make builds an image. The result is told with that remark before it.
+func (d *docker) make(ctx context.Context, name string, build types.BuildConfig, remark string, say Progress) error {
+	args := maps.Clone(build.Args)
+	if wanted := args[goImageArg]; wanted != nil {
+		found, err := d.goImage(ctx, *wanted, say)
 		if err != nil {
 			return err
 		}
-		d.built[name] = true
-		say.done(what, fmt.Sprintf("%s, %s", humanize.Bytes(uint64(image.Size)), seconds(began)))
+		args[goImageArg] = &found
 	}
+	what, began := "image "+name, time.Now()
+	say.say(what, "")
+	if err := d.build(ctx, name, build, withProxies(args), func(now string) { say.say(what, now) }); err != nil {
+		return err
+	}
+	image, err := d.api.ImageInspect(ctx, name)
+	if err != nil {
+		return err
+	}
+	say.done(what, fmt.Sprintf("%s%s, %s", remark, humanize.Bytes(uint64(image.Size)), seconds(began)))
 	return nil
+}
+
+// fetch pulls an image and tells the progress.
+func (d *docker) fetch(ctx context.Context, name string, say Progress) error {
+	what, began := "image "+name, time.Now()
+	say.say(what, "asking the registry")
+	err := d.pull(ctx, name, func(now string) { say.say(what, now) })
+	if err == nil {
+		say.done(what, "pulled, "+seconds(began))
+	}
+	return err
 }
 
 // withProxies adds the machine's proxies, as `docker build` does from its own configuration. They are build arguments

@@ -41,6 +41,7 @@ type Lab struct {
 	dir     string // holds a folder for each node; removed by Close
 	opts    Options
 	topo    *Topology
+	built   map[string]string // what the backend prepared, by image name
 	ground  ground
 	closing context.Context // ends when Close begins: nothing starts any more
 	close   context.CancelFunc
@@ -61,18 +62,18 @@ func (e *Engine) Open(ctx context.Context, t *Topology, o Options) (*Lab, error)
 	if o.FilePorts {
 		// Before the build: nobody wants to wait a minute to learn this.
 		for _, s := range t.Specs {
-			if err := portIsFree(ctx, s); err != nil {
+			if err := portsAreFree(ctx, s); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := e.Build(ctx, t, o.Progress); err != nil {
+	built, err := e.prepare(ctx, t, o.Progress)
+	if err != nil {
 		return nil, err
 	}
-	l := &Lab{id: rand.Text()[:8], opts: o, topo: t}
+	l := &Lab{id: rand.Text()[:8], opts: o, topo: t, built: built}
 	l.life, l.endLife = context.WithCancel(context.WithoutCancel(ctx))
 	l.closing, l.close = context.WithCancel(l.life)
-	var err error
 	if l.dir, err = os.MkdirTemp("", "pubsublab-"); err == nil {
 		// Containers run as a user of their own, who must be able to pass through.
 		err = os.Chmod(l.dir, 0o755)
@@ -86,19 +87,23 @@ func (e *Engine) Open(ctx context.Context, t *Topology, o Options) (*Lab, error)
 	return l, nil
 }
 
-// portIsFree tells who wants to use a taken port how to choose another one.
-func portIsFree(ctx context.Context, s *Spec) error {
-	port, ok := s.port()
-	if !ok {
-		return nil
+// portsAreFree tells who wants to use a taken port how to choose another one.
+func portsAreFree(ctx context.Context, s *Spec) error {
+	for _, port := range s.service.Ports {
+		if port.Published == "" {
+			continue // any free one
+		}
+		var config net.ListenConfig
+		listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(port.HostIP, port.Published))
+		if err != nil {
+			return fmt.Errorf("port %s of this machine, which %s would use, is not free: end the program that has it, or choose another port with PUBSUB_PORT=5001 (%w)",
+				port.Published, s.Name, err)
+		}
+		if err := listener.Close(); err != nil {
+			return err
+		}
 	}
-	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", net.JoinHostPort(port.HostIP, port.Published))
-	if err != nil {
-		return fmt.Errorf("port %s of this machine, which %s would use, is not free: end the program that has it, or choose another port with PUBSUB_PORT=5001 (%w)",
-			port.Published, s.Name, err)
-	}
-	return listener.Close()
+	return nil
 }
 
 // Start runs nodes, all of the topology's where none is given. Each waits for the conditions of its depends_on; a
@@ -174,7 +179,8 @@ func (l *Lab) host(name string) *Node {
 	return nil
 }
 
-// hostNames returns the names at which the others find a node: its own, and of a successor those of whom it succeeds.
+// hostNames returns the names at which the others find a node: its own, and of a successor those of whom it succeeds,
+// the first one's last.
 func (l *Lab) hostNames(s *Spec) []string {
 	names := []string{s.Name}
 	for s.before != "" {
@@ -188,17 +194,25 @@ func (l *Lab) hostNames(s *Spec) []string {
 	return names
 }
 
-// inheritedPort returns the port of this machine that a successor takes over, or "".
-func (l *Lab) inheritedPort(s *Spec) (string, error) {
+// predecessor returns the ended node whose place s takes, or nil.
+func (l *Lab) predecessor(s *Spec) (*Node, error) {
 	if s.before == "" {
-		return "", nil
+		return nil, nil
 	}
 	before := l.Node(s.before)
 	if before == nil || !before.ended() {
-		return "", fmt.Errorf("%s cannot take the place of %s, which has not ended", s.Name, s.before)
+		return nil, fmt.Errorf("%s cannot take the place of %s, which has not ended", s.Name, s.before)
 	}
-	_, port, _ := net.SplitHostPort(before.Addr()) // "" where it had none
-	return port, nil
+	return before, nil
+}
+
+// program returns what the backend prepared for the node to run.
+func (l *Lab) program(s *Spec) (string, error) {
+	built := l.built[s.service.Image]
+	if built == "" {
+		return "", fmt.Errorf("its image %s was not built: its spec was not part of the topology when the lab was opened", s.service.Image)
+	}
+	return built, nil
 }
 
 // Nodes returns the nodes that were started, ended ones too.
@@ -208,7 +222,8 @@ func (l *Lab) Nodes() []*Node {
 	return slices.Clone(l.nodes)
 }
 
-// Addr is the broker's HOST:PORT as seen from this machine, or "" before it has started.
+// Addr is the HOST:PORT of the broker, of several the one that was started first, as seen from this machine, or ""
+// before it has started.
 func (l *Lab) Addr() string {
 	for _, n := range l.Nodes() {
 		if n.Spec.Role == Broker {
@@ -218,8 +233,8 @@ func (l *Lab) Addr() string {
 	return ""
 }
 
-// Close ends what still runs, the last started first, and removes everything the lab made: nodes, network, temporary
-// folder. When ctx ends first, nodes are killed rather than asked. It may be called more than once and concurrently
+// Close ends what still runs, the last started first, and removes everything the lab made: nodes, network, volumes,
+// temporary folder. When ctx ends first, nodes are killed rather than asked. It may be called more than once and concurrently
 // with anything; after it, the lab starts nothing more.
 func (l *Lab) Close(ctx context.Context) error {
 	l.mu.Lock()

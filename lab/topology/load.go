@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/cli"
@@ -48,9 +49,15 @@ func Load(path string) (*Topology, error) {
 }
 
 func fromProject(p *types.Project) (*Topology, error) {
-	t := &Topology{images: map[string]types.BuildConfig{}, networks: map[string]types.NetworkConfig{}}
-	if err := only("the file", *p, "name", "services", "networks"); err != nil {
+	t := &Topology{images: map[string]recipe{}, networks: map[string]types.NetworkConfig{}}
+	if err := only("the file", *p, "name", "services", "networks", "volumes"); err != nil {
 		return nil, err
+	}
+	for name, volume := range p.Volumes {
+		if err := only("volume "+name, volume, "name"); err != nil {
+			return nil, err
+		}
+		t.volumes = append(t.volumes, name)
 	}
 	for name, network := range p.Networks {
 		if err := only("network "+name, network, "name", "driver", "internal"); err != nil {
@@ -64,7 +71,13 @@ func fromProject(p *types.Project) (*Topology, error) {
 			return nil, fmt.Errorf("service %s: %w", name, err)
 		}
 		if service.Build != nil {
-			t.images[service.Image] = *service.Build
+			t.images[service.Image] = recipe{build: *service.Build}
+		} else if standIn, ok := service.Extensions[standInKey]; ok {
+			made, err := readStandIn(standIn, p.WorkingDir)
+			if err != nil {
+				return nil, fmt.Errorf("service %s: %w", name, err)
+			}
+			t.images[service.Image] = made
 		}
 		spec := &Spec{Name: name, Role: Role(service.Labels[RoleLabel]), Args: service.Command, Env: map[string]string{}, service: service}
 		for key, value := range service.Environment {
@@ -86,7 +99,7 @@ func fromProject(p *types.Project) (*Topology, error) {
 // checkService reports the first thing about a service that the lab would not honour.
 func checkService(s types.ServiceConfig) error {
 	err := only("it", s, "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image",
-		"labels", "logging", "mem_limit", "networks", "pids_limit", "ports", "read_only", "security_opt",
+		"expose", "labels", "logging", "mem_limit", "networks", "pids_limit", "ports", "read_only", "security_opt",
 		"stop_grace_period", "volumes")
 	if err != nil {
 		return err
@@ -95,9 +108,9 @@ func checkService(s types.ServiceConfig) error {
 		return errors.New(`"entrypoint" is not supported: the program is the image's own`)
 	}
 	switch role := Role(s.Labels[RoleLabel]); role {
-	case Broker, Publisher, Subscriber:
+	case Broker, Publisher, Subscriber, Stream:
 	default:
-		return fmt.Errorf("label %s is %q: expected broker, publisher or subscriber", RoleLabel, role)
+		return fmt.Errorf("label %s is %q: expected broker, publisher, subscriber or stream", RoleLabel, role)
 	}
 	if s.Image == "" {
 		return errors.New(`it has no "image", by which the lab names what it builds`)
@@ -124,14 +137,45 @@ func checkService(s types.ServiceConfig) error {
 		}
 	}
 	for _, v := range s.Volumes {
-		if v.Type != types.VolumeTypeBind {
-			return fmt.Errorf("the mount at %s is of type %q: only bind mounts are supported", v.Target, v.Type)
+		if v.Type != types.VolumeTypeBind && (v.Type != types.VolumeTypeVolume || v.Source == "") {
+			return fmt.Errorf("the mount at %s is of type %q: only bind mounts and named volumes are supported", v.Target, v.Type)
 		}
 	}
-	if len(s.Ports) > 1 || len(s.Ports) == 1 && s.Ports[0].Protocol != "tcp" {
-		return errors.New("it publishes more than one TCP port: only one is supported")
+	for _, port := range s.Ports {
+		if port.Protocol != "tcp" {
+			return fmt.Errorf("it publishes port %d of %s: only TCP is supported", port.Target, port.Protocol)
+		}
+	}
+	for _, port := range s.Expose {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+			return fmt.Errorf("it exposes %q: only single TCP ports are supported", port)
+		}
 	}
 	return nil
+}
+
+// standInKey is the extension by which a service that only names its image says how another one is built in its place
+// where that cannot be pulled.
+const standInKey = "x-stand-in"
+
+// readStandIn reads the extension. Relative paths begin at dir, as those of the file do.
+func readStandIn(extension any, dir string) (recipe, error) {
+	var said struct {
+		Dockerfile string
+		Args       types.MappingWithEquals
+		Package    string
+	}
+	err := only(`"`+standInKey+`"`, extension, "dockerfile", "args", "package")
+	if err == nil {
+		_, err = types.Extensions{standInKey: extension}.Get(standInKey, &said)
+	}
+	if err == nil && (!strings.HasPrefix(said.Dockerfile, "Dockerfile.") || said.Package == "") {
+		err = fmt.Errorf(`%q needs a "dockerfile" Dockerfile.NAME beside the compose file, and the Go "package" that it builds`, standInKey)
+	}
+	return recipe{
+		build:   types.BuildConfig{Context: dir, Dockerfile: said.Dockerfile, Args: said.Args},
+		standIn: true, pkg: said.Package,
+	}, err
 }
 
 // only reports the keys of a part of the compose file that are set and not known. It compares the YAML form, so that a

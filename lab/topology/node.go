@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -237,15 +238,24 @@ func (n *Node) running() (unit, error) {
 	return n.unit, nil
 }
 
-// Addr is the HOST:PORT of the node's published port as seen from this machine, or "" where it has none or has not
-// started.
+// Addr is the HOST:PORT of the first port that the node publishes, as seen from this machine, or "" where it publishes
+// none or has not started.
 func (n *Node) Addr() string {
+	if len(n.Spec.service.Ports) == 0 {
+		return ""
+	}
+	return n.AddrOf(int(n.Spec.service.Ports[0].Target))
+}
+
+// AddrOf is like [Node.Addr] for the port that has this number in the node's container: 8222 of a NATS server is its
+// monitoring. A port that the compose file does not publish has no address on this machine.
+func (n *Node) AddrOf(port int) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.unit == nil {
 		return ""
 	}
-	return n.unit.addr()
+	return n.unit.addr(strconv.Itoa(port))
 }
 
 // Transcript is the path of the file into which a subscriber writes what it receives, in its --format. It exists once

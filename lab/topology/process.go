@@ -2,17 +2,20 @@ package topology
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -34,6 +37,9 @@ const drainTimeout = 2 * time.Second
 type processes struct {
 	dir      string            // holds the programs; removed by close
 	programs map[string]string // path by image name; guarded by Engine.building
+
+	mu    sync.Mutex
+	ports map[string]bool // given to nodes of labs that are open, who may not listen on them yet; guarded by mu
 }
 
 func newProcesses() (*processes, error) {
@@ -41,57 +47,51 @@ func newProcesses() (*processes, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &processes{dir: dir, programs: map[string]string{}}, nil
+	return &processes{dir: dir, programs: map[string]string{}, ports: map[string]bool{}}, nil
 }
 
 func (p *processes) close() error { return os.RemoveAll(p.dir) }
 
 // prepare builds the programs of the images with the machine's own Go: Dockerfile.NAME builds the package ./NAME of its
-// context.
-func (p *processes) prepare(ctx context.Context, t *Topology, say Progress) error {
+// context, that of a stand-in the package it says.
+func (p *processes) prepare(ctx context.Context, t *Topology, say Progress) (map[string]string, error) {
+	found := map[string]string{}
 	for _, image := range t.imageNames() {
-		if p.programs[image] != "" {
-			continue
-		}
-		build := t.images[image]
-		name, ok := strings.CutPrefix(filepath.Base(build.Dockerfile), "Dockerfile.")
-		if !ok {
-			return fmt.Errorf("image %s is built by %q: only of Dockerfile.NAME is it known that the program is ./NAME", image, build.Dockerfile)
-		}
-		what, began := "program "+name, time.Now()
-		say.say(what, "go build ./"+name)
-		path := filepath.Join(p.dir, name)
-		if runtime.GOOS == "windows" {
-			path += ".exe"
-		}
-		command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, "./"+name)
-		command.Dir = build.Context
-		if output, err := command.CombinedOutput(); err != nil {
-			log := &buildLog{}
-			for line := range bytes.Lines(output) {
-				log.line(string(line))
+		if p.programs[image] == "" {
+			var err error
+			if p.programs[image], err = p.make(ctx, image, t.images[image], say); err != nil {
+				return nil, err
 			}
-			return fmt.Errorf("building program %s failed: %w%s", name, err, log.end())
 		}
-		p.programs[image] = path
-		say.done(what, seconds(began))
+		found[image] = p.programs[image]
 	}
-	return nil
+	return found, nil
 }
 
-func (p *processes) open(_ context.Context, l *Lab) (ground, error) {
-	// A copy: another lab may have something built while this one runs.
-	programs := map[string]string{}
-	for _, image := range l.topo.imageNames() {
-		programs[image] = p.programs[image]
+// make builds the program of an image and returns its path, or "" with an error.
+func (p *processes) make(ctx context.Context, image string, r recipe, say Progress) (string, error) {
+	name, ok := r.name()
+	if !ok {
+		return "", fmt.Errorf("image %s is built by %q: only of Dockerfile.NAME is it known that the program is ./NAME", image, r.build.Dockerfile)
 	}
-	return &hall{lab: l, programs: programs}, nil
-}
-
-// hall is what the processes of one lab share.
-type hall struct {
-	lab      *Lab
-	programs map[string]string // static
+	pkg := cmp.Or(r.pkg, "./"+name)
+	what, began := "program "+name, time.Now()
+	say.say(what, "go build "+pkg)
+	path := filepath.Join(p.dir, name)
+	if runtime.GOOS == "windows" {
+		path += ".exe"
+	}
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", path, pkg)
+	command.Dir = r.build.Context
+	if output, err := command.CombinedOutput(); err != nil {
+		log := &buildLog{}
+		for line := range bytes.Lines(output) {
+			log.line(string(line))
+		}
+		return "", fmt.Errorf("building program %s failed: %w%s", name, err, log.end())
+	}
+	say.done(what, seconds(began))
+	return path, nil
 }
 
 func (h *hall) start(_ context.Context, n *Node) (unit, error) {
@@ -104,23 +104,17 @@ func (h *hall) start(_ context.Context, n *Node) (unit, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &processUnit{node: n, program: h.programs[spec.service.Image]}
-	if p.program == "" {
-		return nil, fmt.Errorf("its image %s was not built: its spec was not part of the topology when the lab was opened", spec.service.Image)
+	p := &processUnit{node: n}
+	if p.program, err = h.lab.program(spec); err != nil {
+		return nil, err
 	}
-	if port, ok := spec.port(); ok {
-		number, err := h.lab.inheritedPort(spec)
-		if number == "" && err == nil {
-			if number = port.Published; !h.lab.opts.FilePorts {
-				number, err = freePort()
-			}
-		}
-		if err != nil {
-			return nil, err
-		}
-		p.address = net.JoinHostPort(loopback, number)
+	if _, err := h.lab.predecessor(spec); err != nil {
+		return nil, err
 	}
-	p.words = h.words(p, mounts)
+	if err := h.givePorts(spec); err != nil {
+		return nil, err
+	}
+	p.words = h.words(spec, mounts)
 	p.env = environment(spec, p.words)
 	if spec.Role == Subscriber {
 		p.env = append(p.env, "PUBSUB_OUTPUT="+n.Transcript())
@@ -150,17 +144,6 @@ func (h *hall) start(_ context.Context, n *Node) (unit, error) {
 	return p, nil
 }
 
-// close kills what still runs and waits for it.
-func (h *hall) close(context.Context) error {
-	for _, n := range h.lab.Nodes() {
-		if u, err := n.running(); err == nil {
-			_ = u.kill(context.Background())
-			<-n.done
-		}
-	}
-	return nil
-}
-
 // environment is the lab's own without what would configure a node from outside, plus the node's.
 func environment(s *Spec, w words) []string {
 	var env []string
@@ -169,104 +152,13 @@ func environment(s *Spec, w words) []string {
 			env = append(env, setting)
 		}
 	}
-	if _, ok := s.port(); ok {
+	if len(s.targets()) > 0 {
 		env = append(env, "PUBSUB_HOST="+loopback)
 	}
 	for name, value := range s.Env {
-		env = append(env, name+"="+w.path(value))
+		env = append(env, name+"="+w.value(value))
 	}
 	return env
-}
-
-// words turn what is said in a container into what is said on this machine.
-type words struct {
-	own    types.ServicePortConfig // the node's own port; Target 0 for none
-	local  string                  // its number on this machine
-	hosts  map[string]hostWords    // by service name
-	mounts []types.ServiceVolumeConfig
-}
-
-type hostWords struct{ inside, local string } // the port of a service, in its container and on this machine
-
-func (h *hall) words(p *processUnit, mounts []types.ServiceVolumeConfig) words {
-	w := words{hosts: map[string]hostWords{}, mounts: mounts}
-	add := func(s *Spec, address string) {
-		port, ok := s.port()
-		if _, local, err := net.SplitHostPort(address); ok && err == nil {
-			for _, name := range h.lab.hostNames(s) {
-				w.hosts[name] = hostWords{strconv.Itoa(int(port.Target)), local}
-			}
-		}
-	}
-	for _, other := range h.lab.Nodes() {
-		add(other.Spec, other.Addr())
-	}
-	if port, ok := p.node.Spec.port(); ok {
-		w.own = port
-		_, w.local, _ = net.SplitHostPort(p.address)
-	}
-	return w
-}
-
-// args maps arguments: the host name of a service, alone and followed by its port, or HOST:PORT; the node's own port;
-// and paths at or below the target of a mount, alone or as the value of a flag.
-func (w words) args(args []string) []string {
-	mapped := make([]string, len(args))
-	for i, arg := range args {
-		switch previous := args[max(i-1, 0)]; {
-		case w.hosts[arg] != hostWords{}:
-			mapped[i] = loopback
-		case i > 0 && w.hosts[previous] != hostWords{} && w.hosts[previous].inside == arg:
-			mapped[i] = w.hosts[previous].local
-		default:
-			mapped[i] = w.word(arg)
-		}
-	}
-	return mapped
-}
-
-func (w words) word(arg string) string {
-	if w.own.Target != 0 && arg == strconv.Itoa(int(w.own.Target)) {
-		return w.local
-	}
-	if host, port, err := net.SplitHostPort(arg); err == nil {
-		if known := w.hosts[host]; known.inside == port && port != "" {
-			return net.JoinHostPort(loopback, known.local)
-		}
-		if w.own.Target != 0 && port == strconv.Itoa(int(w.own.Target)) && (host == loopback || host == "localhost") {
-			return net.JoinHostPort(loopback, w.local)
-		}
-	}
-	if flag, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(flag, "-") {
-		return flag + "=" + w.path(value)
-	}
-	return w.path(arg)
-}
-
-func (w words) path(value string) string {
-	for _, m := range w.mounts {
-		if value == m.Target {
-			return m.Source
-		}
-		if below, ok := strings.CutPrefix(value, strings.TrimSuffix(m.Target, "/")+"/"); ok {
-			return filepath.Join(m.Source, filepath.FromSlash(below))
-		}
-	}
-	return value
-}
-
-// freePort finds a port that is free just now, and that systems do not give to outgoing connections: between a broker's
-// end and its successor's start, or between this look and the node's start, one of those could take it.
-func freePort() (port string, err error) {
-	const lowest, highest, tries = 10_000, 32_767, 100
-	for range tries {
-		port = strconv.Itoa(lowest + rand.IntN(highest-lowest+1))
-		var listener net.Listener
-		if listener, err = net.Listen("tcp", net.JoinHostPort(loopback, port)); err == nil {
-			return port, listener.Close()
-		}
-	}
-	return "", fmt.Errorf("no free port found: %w", err)
 }
 
 // processUnit is a node that is a process.
@@ -277,31 +169,60 @@ type processUnit struct {
 	command *exec.Cmd
 	words   words
 	env     []string
-	address string
 }
 
-func (p *processUnit) addr() string { return p.address }
+func (p *processUnit) addr(wanted string) string {
+	published := func(port types.ServicePortConfig) bool { return target(port) == wanted }
+	if !slices.ContainsFunc(p.node.Spec.service.Ports, published) {
+		return "" // though nothing would keep one from it here
+	}
+	return net.JoinHostPort(loopback, p.words.own[wanted])
+}
 
-// probe runs the health check's command as Docker would, but more often: it is cheaper here.
+// probe runs the health check as Docker would, but more often: it is cheaper here.
 func (p *processUnit) probe(ctx context.Context) error {
-	check := p.node.Spec.service.HealthCheck
 	ctx, cancel := context.WithTimeout(ctx, p.node.Spec.probeTimeout())
 	defer cancel()
 	for {
-		// The test's first word is CMD, its second the program, which is the node's own: its image has no other.
-		command := exec.CommandContext(ctx, p.program, p.words.args(check.Test[2:])...)
-		command.Env = p.env
-		output, err := command.CombinedOutput()
+		said, err := p.check(ctx)
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("its health check says: %s (%w)", bytes.TrimSpace(output), err)
+			return fmt.Errorf("its health check says: %s (%w)", bytes.TrimSpace(said), err)
 		case <-time.After(probePause):
 		}
 	}
 }
+
+// check runs the health check once. The test's first word is CMD, its second the program: the node's own, or wget, which
+// not every machine has, so that its URL, the last word, is fetched here.
+func (p *processUnit) check(ctx context.Context) (said []byte, err error) {
+	test := p.node.Spec.service.HealthCheck.Test
+	args := p.words.args(test[2:])
+	if test[1] != "wget" {
+		command := exec.CommandContext(ctx, p.program, args...)
+		command.Env = p.env
+		return command.CombinedOutput()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, args[len(args)-1], nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := probing.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if said, err = io.ReadAll(response.Body); err == nil && response.StatusCode != http.StatusOK {
+		err = errors.New(response.Status)
+	}
+	return said, err
+}
+
+// probing leaves no connection open, which a node would wait for when it ends.
+var probing = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 
 func (p *processUnit) stop(ctx context.Context) error {
 	if err := terminateGroup(p.command.Process); err != nil {

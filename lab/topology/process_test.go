@@ -305,29 +305,6 @@ func TestFailedBuild(t *testing.T) {
 	assert.Equal(t, []Step{{What: "program one", Now: "go build ./one"}}, steps)
 }
 
-func TestWords(t *testing.T) {
-	w := words{
-		own:    types.ServicePortConfig{Target: 5000},
-		local:  "40001",
-		hosts:  map[string]hostWords{"server": {"5000", "40001"}, "other": {"80", "40002"}},
-		mounts: []types.ServiceVolumeConfig{{Source: "/host/a.txt", Target: "/script.txt"}, {Source: "/host/dir", Target: "/data/"}},
-	}
-	for _, test := range []struct{ in, want []string }{
-		{[]string{"--history=64MiB", "5000"}, []string{"--history=64MiB", "40001"}},
-		{[]string{"server", "5000", "PUBLISHER", "a.b"}, []string{"127.0.0.1", "40001", "PUBLISHER", "a.b"}},
-		{[]string{"other", "80"}, []string{"127.0.0.1", "40002"}},
-		{[]string{"healthcheck", "127.0.0.1:5000"}, []string{"healthcheck", "127.0.0.1:40001"}},
-		{[]string{"server:5000", "other:80", "other:81"}, []string{"127.0.0.1:40001", "127.0.0.1:40002", "other:81"}},
-		{[]string{"--script=/script.txt", "/data/x/y", "/database"}, []string{"--script=/host/a.txt", "/host/dir/x/y", "/database"}},
-		{[]string{"--count=5000", "-1", ""}, []string{"--count=5000", "-1", ""}},
-	} {
-		assert.Equal(t, test.want, w.args(test.in))
-	}
-	client := w
-	client.own = types.ServicePortConfig{}
-	assert.Equal(t, []string{"5000"}, client.args([]string{"5000"}), "of a client a lone number is no port")
-}
-
 func TestLineWriter(t *testing.T) {
 	const text = "one\n\ntwo\r\nthree"
 	for size := 1; size <= len(text); size++ {

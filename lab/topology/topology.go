@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +31,7 @@ const (
 	Broker     Role = "broker"
 	Publisher  Role = "publisher"
 	Subscriber Role = "subscriber"
+	Stream     Role = "stream" // a NATS server that keeps the stream which several brokers share
 )
 
 // RoleLabel is the label by which a service of the compose file states its [Role].
@@ -42,8 +44,9 @@ type Topology struct {
 	// Specs are the nodes, each after those it depends on.
 	Specs []*Spec
 
-	images   map[string]types.BuildConfig   // by image name
+	images   map[string]recipe              // by image name
 	networks map[string]types.NetworkConfig // by the file's own name
+	volumes  []string                       // the file's own names
 }
 
 // A Spec describes one node before it runs: a service of the compose file. What has no field here (limits, mounts,
@@ -101,8 +104,8 @@ func (s *Spec) Clone(name string) *Spec {
 }
 
 // Successor copies the spec under a new name, for a node that takes the place of this one after it has ended: under its
-// host name and at its published port, so that clients which only know the address come back to it. That is how a
-// restart is made.
+// host name, at its ports of this machine and with its named volumes, so that clients which only know the address come
+// back to it, and what it kept is still there. That is how a restart is made.
 func (s *Spec) Successor(name string) *Spec {
 	c := s.Clone(name)
 	c.before = s.Name
@@ -199,13 +202,23 @@ func (s *Spec) mounts(dir string) ([]types.ServiceVolumeConfig, error) {
 	return mounts, nil
 }
 
-// port returns the published port of the service, and whether it has one.
-func (s *Spec) port() (types.ServicePortConfig, bool) {
-	if len(s.service.Ports) == 0 {
-		return types.ServicePortConfig{}, false
+// targets returns the ports at which the node listens, by their numbers in its container: those it publishes, then those
+// it only exposes to the others.
+func (s *Spec) targets() []string {
+	var targets []string
+	for _, port := range s.service.Ports {
+		targets = append(targets, target(port))
 	}
-	return s.service.Ports[0], true
+	for _, exposed := range s.service.Expose {
+		if !slices.Contains(targets, exposed) {
+			targets = append(targets, exposed)
+		}
+	}
+	return targets
 }
+
+// target is the number of a published port in the container.
+func target(port types.ServicePortConfig) string { return strconv.Itoa(int(port.Target)) }
 
 // probed tells whether the service has a health check.
 func (s *Spec) probed() bool {

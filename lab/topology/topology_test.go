@@ -42,9 +42,8 @@ func TestLoadDemo(t *testing.T) {
 	assert.Equal(t, []string{"pubsublab/server", "pubsublab/client"}, topo.imageNames())
 	assert.Nil(t, topo.Spec("nobody"))
 
-	port, ok := topo.Spec("server").port()
-	require.True(t, ok)
-	assert.Equal(t, "127.0.0.1", port.HostIP, "the demo is not for the whole network")
+	require.Len(t, topo.Spec("server").service.Ports, 1)
+	assert.Equal(t, "127.0.0.1", topo.Spec("server").service.Ports[0].HostIP, "the demo is not for the whole network")
 	assert.Equal(t, "rail.kitchen", topo.Spec("publisher-2").Topic())
 	assert.Equal(t, history.Stamped, topo.Spec("subscriber-2").Format())
 	assert.Empty(t, topo.Spec("subscriber-1").Topic())
@@ -75,8 +74,7 @@ func TestPortComesFromTheEnvironment(t *testing.T) {
 	t.Setenv("PUBSUB_PORT", "5017")
 	topo, err := Load(demoFile)
 	require.NoError(t, err)
-	port, _ := topo.Spec("server").port()
-	assert.Equal(t, "5017", port.Published)
+	assert.Equal(t, "5017", topo.Spec("server").service.Ports[0].Published)
 }
 
 // composeFile writes a compose file with one service and returns its path.
@@ -91,7 +89,7 @@ func composeFile(t *testing.T, service, rest string) string {
 func TestLoadRefuses(t *testing.T) {
 	const role = "    labels: {pubsublab.role: broker}\n"
 	for name, test := range map[string]struct{ service, rest, want string }{
-		"no role":          {"", "", `label pubsublab.role is "": expected broker, publisher or subscriber`},
+		"no role":          {"", "", `label pubsublab.role is "": expected broker, publisher, subscriber or stream`},
 		"unknown role":     {"    labels: {pubsublab.role: boss}", "", `is "boss"`},
 		"privileges":       {role + "    privileged: true", "", `it has "privileged", which the lab does not support`},
 		"a restart policy": {role + "    restart: always", "", `"restart"`},
@@ -99,10 +97,13 @@ func TestLoadRefuses(t *testing.T) {
 		"start_interval":   {role + "    healthcheck: {test: [CMD, /one], start_interval: 1s}", "", `"healthcheck" has "start_interval"`},
 		"another program":  {role + "    entrypoint: [/other]", "", `"entrypoint" is not supported`},
 		"a build target":   {role[:len(role)-1], "  two:\n    image: pubsublab/two\n    labels: {pubsublab.role: broker}\n    build: {context: ., target: x}", `"build" has "target"`},
-		"a named volume":   {role + "    volumes: [data:/data]", "volumes: {data: {}}", `"volumes"`},
+		"a volume's kind":  {role + "    volumes: [data:/data]", "volumes: {data: {driver: x}}", `volume data has "driver"`},
+		"a nameless one":   {role + "    volumes: [/data]", "", `of type "volume"`},
 		"a tmpfs":          {role + "    volumes: [{type: tmpfs, target: /tmp}]", "", `of type "tmpfs"`},
-		"two ports":        {role + `    ports: ["1:1", "2:2"]`, "", "more than one TCP port"},
-		"UDP":              {role + `    ports: ["1:1/udp"]`, "", "more than one TCP port"},
+		"UDP":              {role + `    ports: ["1:1/udp"]`, "", "it publishes port 1 of udp: only TCP"},
+		"a range":          {role + `    expose: ["1-2"]`, "", `it exposes "1-2"`},
+		"no stand-in":      {role[:len(role)-1], "  two:\n    image: two\n    labels: {pubsublab.role: stream}\n    x-stand-in: {dockerfile: Dockerfile.two}", `needs a "dockerfile" Dockerfile.NAME beside the compose file, and the Go "package"`},
+		"another stand-in": {role[:len(role)-1], "  two:\n    image: two\n    labels: {pubsublab.role: stream}\n    x-stand-in: {target: x}", `"x-stand-in" has "target"`},
 		"a network's IPAM": {role, "networks: {default: {ipam: {driver: x}}}", `"ipam"`},
 		"a fixed address":  {role + "    networks: {n: {ipv4_address: 10.0.0.9}}", "networks: {n: {}}", `"networks" has "ipv4_address"`},
 		"nothing to build": {role[:len(role)-1], "  two:\n    image: pubsublab/two\n    labels: {pubsublab.role: broker}", `no service builds its image "pubsublab/two"`},
