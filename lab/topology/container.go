@@ -299,7 +299,14 @@ func (c *containerUnit) addr(target string) string {
 }
 
 func (c *containerUnit) probe(ctx context.Context) error {
-	return wait.ForHealthCheck().WithStartupTimeout(c.node.Spec.probeTimeout()).WaitUntilReady(ctx, c.ctr)
+	err := wait.ForHealthCheck().WithStartupTimeout(c.node.Spec.probeTimeout()).WaitUntilReady(ctx, c.ctr)
+	if state, stateErr := c.ctr.State(ctx); err != nil && stateErr == nil && !state.Running {
+		select { // the exit code and the last lines, which say more, are on their way
+		case <-c.node.done:
+		case <-ctx.Done():
+		}
+	}
+	return err
 }
 
 func (c *containerUnit) stop(ctx context.Context) error {
