@@ -42,6 +42,8 @@ const (
 	// answerTimeout is how long the stream may acknowledge nothing before
 	// everything is sent again.
 	answerTimeout = 5 * time.Second
+	// firstPatience is how long the first attempt to use the stream may take.
+	firstPatience = 2 * time.Second
 )
 
 // Config says which stream to use, and how. All brokers of a stream agree on it.
@@ -115,8 +117,9 @@ func Connect(ctx context.Context, cfg Config) (*Journal, error) {
 		return nil, fmt.Errorf("bad stream name %q, expected 1 to %d of A-Z a-z 0-9 _ -", cfg.Stream, protocol.MaxName)
 	}
 	told := false
-	for {
-		j, err := open(ctx, cfg)
+	// Nobody answers for a stream that another broker is just making. To ask again soon costs less than to wait.
+	for patience := firstPatience; ; patience = min(2*patience, 2*answerTimeout) {
+		j, err := open(ctx, cfg, patience)
 		var unusable *unusableError
 		if err == nil || errors.As(err, &unusable) {
 			return j, err
@@ -142,7 +145,8 @@ func unusable(text string, args ...any) error {
 	return &unusableError{fmt.Sprintf(text, args...)}
 }
 
-func open(ctx context.Context, cfg Config) (j *Journal, err error) {
+// open tries once, with that much time for what has to be asked about the stream.
+func open(ctx context.Context, cfg Config, patience time.Duration) (j *Journal, err error) {
 	nc, err := nats.Connect(cfg.Servers, connectOptions(cfg.Log)...)
 	if err != nil {
 		return nil, err
@@ -180,7 +184,7 @@ func open(ctx context.Context, cfg Config) (j *Journal, err error) {
 			return true
 		})
 	})
-	if err := j.prepare(ctx); err != nil {
+	if err := j.prepare(ctx, patience); err != nil {
 		return nil, err
 	}
 	j.Mirror = journal.NewMirror(cfg.History, j.order.next)

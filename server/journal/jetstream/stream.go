@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -22,8 +23,8 @@ func subject(stream string) string { return stream + ".entries" }
 
 // prepare finds or creates the stream and the bucket for checkpoints, and
 // loads what there is to know of the order before it is read on.
-func (j *Journal) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*answerTimeout)
+func (j *Journal) prepare(ctx context.Context, patience time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	stream, err := j.stream(ctx)
 	if err != nil {
