@@ -57,6 +57,11 @@ func (d *docker) left(t *testing.T, lab *Lab) (names []string) {
 	for _, n := range networks.Items {
 		names = append(names, n.Name)
 	}
+	volumes, err := d.api.VolumeList(context.Background(), client.VolumeListOptions{Filters: filters})
+	require.NoError(t, err)
+	for _, v := range volumes.Items {
+		names = append(names, v.Name)
+	}
 	return names
 }
 

@@ -1,0 +1,119 @@
+package topology
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// clusterFile is the compose file of several brokers.
+const clusterFile = "../../compose.cluster.yaml"
+
+func TestLoadCluster(t *testing.T) {
+	topo, err := Load(clusterFile)
+	require.NoError(t, err)
+	assert.Len(t, topo.WithRole(Stream), 3)
+	assert.Len(t, topo.WithRole(Broker), 3)
+	assert.Len(t, topo.WithRole(Publisher), 2)
+	assert.Len(t, topo.WithRole(Subscriber), 2)
+	assert.ElementsMatch(t, []string{"nats-1", "nats-2", "nats-3"}, topo.volumes)
+	assert.Equal(t, []string{"4222", "8222", "6222"}, topo.Spec("nats-1").targets())
+	for _, s := range topo.Specs {
+		assert.True(t, s.service.ReadOnly && s.service.MemLimit > 0 && s.service.PidsLimit > 0, "%s is hardened", s.Name)
+		assert.Equal(t, []string{"ALL"}, s.service.CapDrop)
+		for _, port := range s.service.Ports {
+			assert.Equal(t, "127.0.0.1", port.HostIP, "%s is not for the whole network", s.Name)
+		}
+	}
+}
+
+func TestNATSIsTheVersionOfTheModule(t *testing.T) {
+	topo, err := Load(clusterFile)
+	require.NoError(t, err)
+	image := topo.Spec("nats-1").service.Image
+	recipe := topo.images[image]
+	require.True(t, recipe.standIn)
+	version, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Version}}", recipe.pkg).Output()
+	require.NoError(t, err)
+	assert.Equal(t, "nats:"+strings.TrimPrefix(strings.TrimSpace(string(version)), "v")+"-alpine", image)
+	dockerfile, err := os.ReadFile("../../" + recipe.build.Dockerfile)
+	require.NoError(t, err)
+	assert.Contains(t, string(dockerfile), `"`+recipe.pkg+`"`)
+}
+
+// streamNodes opens the NATS nodes alone.
+func streamNodes(t *testing.T, mode Mode) *Lab {
+	t.Helper()
+	if mode == Containers && os.Getenv(ModeVariable) == string(Processes) {
+		t.Skipf("%s asks for processes", ModeVariable)
+	}
+	engine, err := NewEngine(t.Context(), mode)
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { assert.NoError(t, engine.Close()) })
+	topo, err := Load(clusterFile)
+	require.NoError(t, err)
+	topo.Specs = topo.WithRole(Stream)
+	lab, err := engine.Open(t.Context(), topo, Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		assert.NoError(t, lab.Close(context.Background()))
+		if d, ok := engine.backend.(*docker); ok {
+			assert.Empty(t, d.left(t, lab), "nothing with the lab's label is left, volumes neither")
+		}
+	})
+	return lab
+}
+
+func TestStreamNodesThatAreProcesses(t *testing.T)  { testStreamNodes(t, streamNodes(t, Processes)) }
+func TestStreamNodesThatAreContainers(t *testing.T) { testStreamNodes(t, streamNodes(t, Containers)) }
+
+// testStreamNodes kills all nodes and starts them again, with their volumes and at their ports.
+func testStreamNodes(t *testing.T, lab *Lab) {
+	require.NoError(t, lab.Start(t.Context()))
+	addr := lab.Node("nats-1").AddrOf(4222)
+	assert.Equal(t, lab.Node("nats-1").Addr(), addr, "the first port")
+	assert.Empty(t, lab.Node("nats-1").AddrOf(6222), "which is not published")
+	conn, err := nats.Connect(addr, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	_, err = js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "s", Replicas: 3})
+	require.NoError(t, err)
+	_, err = js.Publish(t.Context(), "s", []byte("kept"))
+	require.NoError(t, err)
+
+	var again []*Spec
+	for _, n := range lab.Nodes() {
+		require.NoError(t, n.Pause(t.Context()))
+		require.NoError(t, n.Kill(t.Context()))
+		again = append(again, n.Spec.Successor(n.Spec.Name+"-again"))
+	}
+	require.NoError(t, lab.Start(t.Context(), again...), "their health checks pass: they have found each other")
+	assert.Equal(t, addr, lab.Node("nats-1-again").AddrOf(4222))
+	require.Eventually(t, func() bool {
+		stream, err := js.Stream(t.Context(), "s")
+		return err == nil && stream.CachedInfo().State.Msgs == 1
+	}, time.Minute, 100*time.Millisecond)
+
+	response, err := http.Get("http://" + lab.Node("nats-2-again").AddrOf(8222) + "/jsz")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	var jsz struct {
+		Meta struct{ Leader string } `json:"meta_cluster"`
+	}
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&jsz))
+	assert.Regexp(t, "^nats-[123]$", jsz.Meta.Leader)
+}
