@@ -17,10 +17,11 @@ import (
 )
 
 type cli struct {
-	Up      up      `cmd:"" help:"Run the demo: one broker, two publishers, two subscribers, and the verdict at the end."`
-	Bench   measure `cmd:"" help:"Measure the broker beside NATS, Redis and Mosquitto, and beside what the machine can do at most."`
-	Grade   grading `cmd:"" help:"Grade somebody's implementation of the assignment, in any language."`
-	GoImage goImage `cmd:"" help:"Print the name of a Go image for building with Compose, making one where no registry answers."`
+	Up        up        `cmd:"" help:"Run the demo: one broker, two publishers, two subscribers, and the verdict at the end."`
+	Bench     measure   `cmd:"" help:"Measure the broker beside NATS, Redis and Mosquitto, and beside what the machine can do at most."`
+	Grade     grading   `cmd:"" help:"Grade somebody's implementation of the assignment, in any language."`
+	GoImage   goImage   `cmd:"" help:"Print the name of a Go image for building with Compose, making one where no registry answers."`
+	NATSImage natsImage `cmd:"" name:"nats-image" help:"Print the name of a NATS image for compose.cluster.yaml, building one where no registry answers."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -96,7 +97,27 @@ type goImage struct {
 }
 
 func (g *goImage) Run(s *signals) error {
-	topo, err := topology.Load(g.File)
+	return printImage(s, g.File, (*topology.Engine).GoImage)
+}
+
+// natsImage prints the name of the image of the NATS nodes.
+type natsImage struct {
+	File string `short:"f" default:"compose.cluster.yaml" env:"PUBSUBLAB_FILE" placeholder:"FILE" help:"Compose file that describes the topology."`
+}
+
+func (i *natsImage) Run(s *signals) error {
+	return printImage(s, i.File, func(e *topology.Engine, ctx context.Context, t *topology.Topology, say topology.Progress) (string, error) {
+		nodes := t.WithRole(topology.Stream)
+		if len(nodes) == 0 {
+			return "", fmt.Errorf("%s has no node with the role %s", t.File, topology.Stream)
+		}
+		return e.Image(ctx, t, nodes[0], say)
+	})
+}
+
+// printImage prints what find says about the topology of a compose file.
+func printImage(s *signals, file string, find func(*topology.Engine, context.Context, *topology.Topology, topology.Progress) (string, error)) error {
+	topo, err := topology.Load(file)
 	if err != nil {
 		return err
 	}
@@ -107,7 +128,7 @@ func (g *goImage) Run(s *signals) error {
 	defer engine.Close()
 	show := newProgress(os.Stderr)
 	defer show.stop()
-	name, err := engine.GoImage(s.run, topo, show.step)
+	name, err := find(engine, s.run, topo, show.step)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -14,7 +15,8 @@ import (
 )
 
 // palette holds the nodes' colours, in the order of the topology. Red is left for what is wrong.
-var palette = []color.Attribute{color.FgCyan, color.FgYellow, color.FgGreen, color.FgMagenta, color.FgBlue, color.FgHiCyan, color.FgHiYellow}
+var palette = []color.Attribute{color.FgCyan, color.FgYellow, color.FgGreen, color.FgMagenta, color.FgBlue,
+	color.FgHiCyan, color.FgHiYellow, color.FgHiGreen, color.FgHiMagenta, color.FgHiBlue}
 
 // A printer shows the lines of nodes, each after the node's name in its colour.
 type printer struct {
@@ -37,6 +39,9 @@ func newPrinter(out io.Writer, terminal bool, topo *topology.Topology, failed fu
 }
 
 func (p *printer) line(l topology.Line) {
+	if l.Role == topology.Stream && (!natsError.MatchString(l.Text) || natsRoute.MatchString(l.Text)) {
+		return
+	}
 	text := l.Text
 	if p.terminal {
 		text = escape(text)
@@ -45,6 +50,13 @@ func (p *printer) line(l topology.Line) {
 		p.failed(err)
 	}
 }
+
+// Of a NATS node only errors are shown: it logs a page when it starts and another when it ends. And no error are those
+// about nodes that have not started yet.
+var (
+	natsError = regexp.MustCompile(`\[(ERR|FTL)\] `)
+	natsRoute = regexp.MustCompile(`Error trying to connect to route`)
+)
 
 // escape shows control characters and broken UTF-8 as text, so that what a publisher sends cannot drive the terminal.
 func escape(text string) string {

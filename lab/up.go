@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
+	"github.com/dustin/go-humanize/english"
 	"golang.org/x/term"
 
 	"pubsublab/lab/topology"
@@ -17,18 +19,26 @@ import (
 // errVerdict says that the demo ran and the verdict, which has been printed, is not good.
 var errVerdict = errors.New("the verdict is not good")
 
-// orphanTime is how long clients may go on trying once the broker has ended.
+// clusterFile describes the topology of several brokers.
+const clusterFile = "compose.cluster.yaml"
+
+// orphanTime is how long clients may go on trying once all brokers have ended.
 const orphanTime = 10 * time.Second
 
 // up runs the demo.
 type up struct {
-	File  string `short:"f" default:"compose.yaml" env:"PUBSUBLAB_FILE" placeholder:"FILE" help:"Compose file that describes the topology."`
-	Nodes string `enum:"auto,containers,processes" default:"auto" env:"PUBSUBLAB_NODES" help:"What nodes are: ${enum}. Auto is containers where a Docker engine answers."`
+	File    string `short:"f" env:"PUBSUBLAB_FILE" placeholder:"FILE" xor:"file" help:"Compose file that describes the topology (default: compose.yaml)."`
+	Cluster bool   `xor:"file" help:"The demo on three brokers that share a stream of three NATS nodes: compose.cluster.yaml."`
+	Nodes   string `enum:"auto,containers,processes" default:"auto" env:"PUBSUBLAB_NODES" help:"What nodes are: ${enum}. Auto is containers where a Docker engine answers."`
 }
 
 func (u *up) Run(s *signals) (err error) {
 	began := time.Now()
-	topo, err := topology.Load(u.File)
+	file := cmp.Or(u.File, "compose.yaml")
+	if u.Cluster {
+		file = clusterFile
+	}
+	topo, err := topology.Load(file)
 	if err != nil {
 		return err
 	}
@@ -57,7 +67,7 @@ func (u *up) Run(s *signals) (err error) {
 		return cmp.Or(context.Cause(run), err) // an interruption matters more than what it interrupted
 	}
 	if host, port, err := net.SplitHostPort(lab.Addr()); err == nil {
-		fmt.Fprintf(os.Stderr, "The broker is at %s:%s. Join in from another terminal: go run ./client %s %s\n", host, port, host, port)
+		fmt.Fprintf(os.Stderr, "%s. Join in from another terminal: go run ./client %s %s\n", whereBrokers(lab), host, port)
 	}
 	nodes, err := wait(run, lab)
 	if err != nil {
@@ -75,24 +85,56 @@ func (u *up) Run(s *signals) (err error) {
 	return nil
 }
 
-// wait returns when every node has ended. Clients without a broker would try to reach it for good, so they are given
-// up after a while.
+// whereBrokers says at which addresses of this machine the brokers are.
+func whereBrokers(lab *topology.Lab) string {
+	var addresses []string
+	for _, n := range lab.Nodes() {
+		if n.Spec.Role == topology.Broker {
+			addresses = append(addresses, n.Addr())
+		}
+	}
+	if len(addresses) == 1 {
+		return "The broker is at " + addresses[0]
+	}
+	return "The brokers are at " + english.WordSeries(addresses, "and")
+}
+
+// wait returns when every node has ended. Those that would not end by themselves are stopped once the publishers and
+// subscribers have ended, in the reverse order of their start. Clients without a broker would try to reach one for good,
+// so they are given up after a while.
 func wait(ctx context.Context, lab *topology.Lab) ([]ended, error) {
 	ctx, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
-	for _, n := range lab.Nodes() {
-		if n.Spec.Role == topology.Broker {
-			go func() {
+	go func() {
+		for _, n := range lab.Nodes() {
+			if n.Spec.Role == topology.Broker {
 				select {
 				case <-n.Done():
 				case <-ctx.Done():
 				}
-				select {
-				case <-time.After(orphanTime):
-					giveUp(errors.New("the broker has ended before it"))
-				case <-ctx.Done():
-				}
-			}()
+			}
+		}
+		select {
+		case <-time.After(orphanTime):
+			giveUp(errors.New("every broker has ended before it"))
+		case <-ctx.Done():
+		}
+	}()
+	isClient := func(n *topology.Node) bool {
+		return n.Spec.Role == topology.Publisher || n.Spec.Role == topology.Subscriber
+	}
+	for _, n := range lab.Nodes() {
+		if isClient(n) {
+			if _, err := n.Wait(ctx); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, n := range slices.Backward(lab.Nodes()) {
+		if _, endsItself := n.Spec.Flag("exit-idle"); !isClient(n) && !endsItself {
+			if err := n.Stop(ctx); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var nodes []ended

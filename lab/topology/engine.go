@@ -168,5 +168,16 @@ func (e *Engine) GoImage(ctx context.Context, t *Topology, say Progress) (string
 	return "", fmt.Errorf("%s passes no %s to any build", t.File, goImageArg)
 }
 
+// Image returns the name of the image on the engine that the node s of t runs: pulled or built, or a stand-in.
+func (e *Engine) Image(ctx context.Context, t *Topology, s *Spec, say Progress) (string, error) {
+	if e.mode != Containers {
+		return "", fmt.Errorf("an image needs a Docker engine, and nodes are processes here (%s)", e.reason)
+	}
+	alone := *t
+	alone.Specs = []*Spec{s}
+	built, err := e.prepare(ctx, &alone, say)
+	return built[s.service.Image], err
+}
+
 // Close gives back what the engine holds. Images stay: they are the cache of the next build. Close the labs first.
 func (e *Engine) Close() error { return e.backend.close() }
