@@ -42,6 +42,7 @@ func TestFaults(t *testing.T) {
 			for i := range 3 {
 				s.waitForLines(10_000)
 				fault(s, i)
+				s.subscribe(fmt.Sprint("late", i))
 			}
 			s.waitForLines(10_000)
 			s.judge()

@@ -34,6 +34,10 @@ const (
 	publishers = 3
 )
 
+// histories are the memories of the brokers: who begins with the first line at
+// some has to be sent it from the stream.
+var histories = []int{64 << 20, 1 << 20, 1 << 20}
+
 // site is a NATS server, and brokers that use it.
 type site struct {
 	t       *testing.T
@@ -99,7 +103,7 @@ func (s *site) start(i int) {
 	defer cancel()
 	var err error
 	m.journal, err = jetstream.Connect(ctx, jetstream.Config{
-		Servers: s.nats.ClientURL(), Stream: "test", Replicas: 1, Size: jetstream.MinSize, History: 64 << 20, Log: log,
+		Servers: s.nats.ClientURL(), Stream: "test", Replicas: 1, Size: jetstream.MinSize, History: histories[i%len(histories)], Log: log,
 	})
 	require.NoError(s.t, err)
 	listener, err := net.Listen("tcp", m.addr)
