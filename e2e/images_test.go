@@ -101,31 +101,50 @@ func TestHardening(t *testing.T) {
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	containersOnly(t)
-	compose := composeCommand()
-	if compose == nil {
+	if composeCommand() == nil {
 		t.Skip("neither `docker compose` nor `docker-compose` is installed")
 	}
 	goImage, err := engine.GoImage(t.Context(), load(t), nil)
 	require.NoError(t, err)
-	project := fmt.Sprintf("pubsublab-e2e-%d", os.Getpid())
-	run := func(ctx context.Context, args ...string) (string, error) {
-		args = append(append(compose[1:len(compose):len(compose)], "-p", project), args...)
-		cmd := exec.CommandContext(ctx, compose[0], args...)
-		cmd.Dir = ".."
-		cmd.Env = append(os.Environ(), "GO_IMAGE="+goImage, "PUBSUB_PORT="+freePort(t), "NO_COLOR=1")
-		out, err := cmd.CombinedOutput()
-		return string(out), err
-	}
-	t.Cleanup(func() {
-		out, err := run(context.Background(), "down", "--volumes", "--timeout", "1")
-		require.NoError(t, err, out)
-	})
+
 	// --scale: any number of subscribers.
-	out, err := run(t.Context(), "up", "--build", "--scale", "subscriber-1=3")
-	require.NoError(t, err, "it ends by itself with exit code 0:\n%s", out)
+	one := compose(t, "compose.yaml", "GO_IMAGE="+goImage)
+	requireSummaries(t, 4, one("up", "--build", "--scale", "subscriber-1=3"))
+
+	// One after the other: both build the same images.
+	topo, err := topology.Load(clusterFile)
+	require.NoError(t, err)
+	natsImage, err := engine.Image(t.Context(), topo, topo.Spec("nats-1"), nil)
+	require.NoError(t, err)
+	several := compose(t, "compose.cluster.yaml", "GO_IMAGE="+goImage, "NATS_IMAGE="+natsImage)
+	requireSummaries(t, 2, several("up", "--build", "subscriber-1", "subscriber-2", "publisher-1", "publisher-2"))
+}
+
+// compose returns what runs Compose on a file, as a project of its own, which
+// is taken down at the end of the test. It requires exit code 0 and returns the
+// output.
+func compose(t *testing.T, file string, env ...string) func(args ...string) string {
+	project := fmt.Sprintf("pubsublab-e2e-%s-%d", strings.ReplaceAll(file, ".", "-"), os.Getpid())
+	command := append(composeCommand(), "-f", file, "-p", project)
+	env = append(append(os.Environ(), "PUBSUB_PORT="+freePort(t), "NO_COLOR=1"), env...)
+	run := func(ctx context.Context, args ...string) string {
+		cmd := exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], args...)...)
+		cmd.Dir, cmd.Env = "..", env
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		return string(out)
+	}
+	t.Cleanup(func() { run(context.Background(), "down", "--volumes", "--timeout", "1") })
+	return func(args ...string) string { return run(t.Context(), args...) }
+}
+
+// requireSummaries requires that so many subscribers said that they received
+// everything of two publishers, and all the same.
+func requireSummaries(t *testing.T, subscribers int, out string) {
+	t.Helper()
 	summaries := regexp.MustCompile(`summary: (\d+) lines from 2 publishers, in order, 0 missing, 0 duplicates, sha256 ([0-9a-f]{64})`).
 		FindAllStringSubmatch(out, -1)
-	require.Len(t, summaries, 4, "each subscriber prints a summary:\n%s", out)
+	require.Len(t, summaries, subscribers, "each subscriber prints a summary:\n%s", out)
 	for _, s := range summaries {
 		require.Equal(t, summaries[0][1:], s[1:], "equal digests")
 	}

@@ -18,7 +18,10 @@ import (
 	"pubsublab/lab/topology"
 )
 
-const composeFile = "../compose.yaml"
+const (
+	composeFile = "../compose.yaml"
+	clusterFile = "../compose.cluster.yaml"
+)
 
 // patience bounds everything a test waits for. It is long because machines are
 // slow; no test passes or fails by how long something takes.
