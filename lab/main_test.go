@@ -34,6 +34,16 @@ func TestPrinter(t *testing.T) {
 	p.line(topology.Line{Node: "subscriber-1", Text: "b"})
 	assert.Equal(t, "server       | \x1b\nsubscriber-1 | b\n", out.String(), "into a file bytes go as they came")
 
+	out.Reset()
+	for _, text := range []string{
+		"[1] 2026/11/22 17:15:40.808938 [INF] Server is ready",
+		"[1] 2026/11/22 17:15:40.830421 [ERR] Error trying to connect to route (attempt 1): lookup for host \"nats-2\"",
+		"[1] 2026/11/22 17:15:40.830421 [ERR] JetStream out of file resources",
+	} {
+		p.line(topology.Line{Node: "server", Role: topology.Stream, Text: text})
+	}
+	assert.Equal(t, "server       | [1] 2026/11/22 17:15:40.830421 [ERR] JetStream out of file resources\n", out.String(), "of NATS only errors")
+
 	var told error
 	gone := errors.New("gone")
 	p = newPrinter(writerFunc(func([]byte) (int, error) { return 0, gone }), true, topo, func(err error) { told = err })
@@ -62,6 +72,7 @@ func TestVerdict(t *testing.T) {
 	color.NoColor = true
 	nodes := []ended{
 		{&topology.Spec{Name: "pub", Role: topology.Publisher, Args: []string{"--name=p"}}, 0},
+		{&topology.Spec{Name: "nats", Role: topology.Stream}, 0},
 		{&topology.Spec{Name: "server", Role: topology.Broker}, 0},
 		{&topology.Spec{Name: "s1", Role: topology.Subscriber}, 0},
 		{&topology.Spec{Name: "s2", Role: topology.Subscriber, Args: []string{"--format=json"}}, 0},
@@ -77,6 +88,7 @@ func TestVerdict(t *testing.T) {
 
   pub      sent 2 lines as p                                          exit code 0
   server   passed them on                                             exit code 0
+  nats     kept the stream                                            exit code 0
   s1       received 2 of 2 lines, plain   SHA-256 3ea5e5e95975fc19…   exit code 0
   s2       received 2 of 2 lines, json    SHA-256 3ea5e5e95975fc19…   exit code 0
 
