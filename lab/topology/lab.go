@@ -107,7 +107,8 @@ func portsAreFree(ctx context.Context, s *Spec) error {
 }
 
 // Start runs nodes, all of the topology's where none is given. Each waits for the conditions of its depends_on; a
-// dependency that was not started is not waited for. When Start returns nil, all of them run and those with a health
+// dependency that was not started is not waited for, and a successor waits for nobody, as no container does that is
+// started again. When Start returns nil, all of them run and those with a health
 // check have passed it. A name that already ran in this lab is an error: start a clone instead.
 func (l *Lab) Start(ctx context.Context, specs ...*Spec) error {
 	if len(specs) == 0 {
@@ -125,7 +126,7 @@ func (l *Lab) Start(ctx context.Context, specs ...*Spec) error {
 	for _, n := range nodes {
 		g.Go(func() error {
 			for name, dependency := range n.Spec.service.DependsOn {
-				if other := l.host(name); other != nil {
+				if other := l.host(name); other != nil && n.Spec.before == "" {
 					if err := other.await(ctx, dependency.Condition); err != nil {
 						return fmt.Errorf("%s waits for %s: %w", n.Spec.Name, name, err)
 					}

@@ -27,6 +27,15 @@ func TestSuccessorOfAProcess(t *testing.T) {
 	out.waitFor(t, "subscriber", "connected")
 }
 
+func TestSuccessorWaitsForNobody(t *testing.T) {
+	lab, _ := openFake(t, nil)
+	require.NoError(t, lab.Start(t.Context()))
+	require.NoError(t, lab.Node("broker").Kill(t.Context()))
+	_, err := lab.Node("subscriber").Wait(t.Context())
+	require.NoError(t, err)
+	assert.NoError(t, lab.Start(t.Context(), lab.topo.Spec("subscriber").Successor("again")), "the broker it depends on has ended")
+}
+
 func TestSuccessorOfAContainer(t *testing.T) {
 	lab, _, _ := openServer(t)
 	require.NoError(t, lab.Start(t.Context()))
