@@ -1,0 +1,357 @@
+package e2e
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/history"
+	"pubsublab/lab/topology"
+)
+
+// clusterRate is how many lines a second each of the two publishers sends.
+const clusterRate = 100
+
+// cluster is the topology of compose.cluster.yaml, in which lines flow while
+// nodes of it fail.
+type cluster struct {
+	*stage
+	d          dice
+	at         map[string]string // the node that stands at a place now, by host name
+	happenings []happening
+}
+
+// happening is a fault, from its beginning until all nodes were well again.
+type happening struct {
+	what        string
+	begun, over time.Time
+}
+
+// openCluster starts it, with endless publishers.
+func openCluster(t *testing.T) *cluster {
+	t.Helper()
+	topo, err := topology.Load(clusterFile)
+	require.NoError(t, err)
+	c := &cluster{d: throw(t), at: map[string]string{}}
+	c.d.scripts(topo, endless, 40, clusterRate)
+	for _, s := range topo.WithRole(topology.Subscriber) {
+		s.SetFlag("format", "tsv")
+	}
+	for _, s := range append(topo.WithRole(topology.Subscriber), topo.WithRole(topology.Publisher)...) {
+		s.SetFlag("retry", patience.String())
+	}
+	c.stage = open(t, topo)
+	for _, role := range []topology.Role{topology.Stream, topology.Broker} {
+		for _, name := range names(topo, role) {
+			c.at[name] = name
+		}
+	}
+	c.start()
+	c.flow()
+	return c
+}
+
+func (c *cluster) node(place string) *topology.Node { return c.Node(c.at[place]) }
+
+// flow waits until all lines of the present have reached every subscriber, and
+// new ones after them.
+func (c *cluster) flow() {
+	c.t.Helper()
+	for _, name := range []string{"subscriber-1", "subscriber-2"} {
+		c.reach(name, c.lines(name)+clusterRate)
+	}
+}
+
+// leader returns which NATS node leads the stream, by what the others say.
+func (c *cluster) leader() string {
+	c.t.Helper()
+	var leader string
+	require.Eventually(c.t, func() bool {
+		for _, place := range names(c.topo, topology.Stream) {
+			if leader = c.leaderAt(place); leader != "" {
+				return true
+			}
+		}
+		return false
+	}, patience, 100*time.Millisecond, "the stream has a leader")
+	return leader
+}
+
+func (c *cluster) leaderAt(place string) string {
+	if c.at[place] == "" {
+		return ""
+	}
+	client := http.Client{Timeout: time.Second}
+	answer, err := client.Get("http://" + c.node(place).AddrOf(8222) + "/jsz?streams=1")
+	if err != nil {
+		return ""
+	}
+	defer answer.Body.Close()
+	var state struct {
+		Accounts []struct {
+			Streams []struct {
+				Name    string
+				Cluster struct{ Leader string }
+			} `json:"stream_detail"`
+		} `json:"account_details"`
+	}
+	if json.NewDecoder(answer.Body).Decode(&state) != nil {
+		return ""
+	}
+	for _, account := range state.Accounts {
+		for _, s := range account.Streams {
+			if s.Name == "pubsublab" {
+				return s.Cluster.Leader
+			}
+		}
+	}
+	return ""
+}
+
+// well waits until a NATS node has caught up, or a broker is healthy.
+func (c *cluster) well(place string) {
+	c.t.Helper()
+	require.Eventually(c.t, func() bool {
+		if c.node(place).Spec.Role == topology.Broker {
+			return healthy(c.node(place).Addr())
+		}
+		client := http.Client{Timeout: time.Second}
+		answer, err := client.Get("http://" + c.node(place).AddrOf(8222) + "/healthz")
+		if err != nil {
+			return false
+		}
+		answer.Body.Close()
+		return answer.StatusCode == http.StatusOK
+	}, patience, 100*time.Millisecond, "%s is well again", place)
+}
+
+// during writes down when something happens, and waits until it is over: the
+// nodes are well and lines flow.
+func (c *cluster) during(what string, places []string, fault func()) {
+	c.t.Helper()
+	h := happening{what: what, begun: time.Now()}
+	fault()
+	for _, place := range places {
+		c.well(place)
+	}
+	c.flow()
+	h.over = time.Now()
+	c.happenings = append(c.happenings, h)
+}
+
+// again starts a node in the place of one that has ended.
+func (c *cluster) again(place string) {
+	c.t.Helper()
+	next := c.node(place).Spec.Successor(fmt.Sprintf("%s.%d", place, len(c.topo.Specs)))
+	c.topo.Add(next)
+	c.start(next.Name)
+	c.at[place] = next.Name
+}
+
+// fault is what can happen to a node: its beginning and its end.
+type fault struct {
+	begin, end func(c *cluster, place string)
+}
+
+var clusterFaults = map[string]fault{
+	"kill": {
+		begin: func(c *cluster, place string) { c.must(c.node(place).Kill) },
+		end:   (*cluster).again,
+	},
+	"stop": {
+		begin: func(c *cluster, place string) { c.must(c.node(place).Stop) },
+		end:   (*cluster).again,
+	},
+	"pause": {
+		begin: func(c *cluster, place string) { c.must(c.node(place).Pause) },
+		end:   func(c *cluster, place string) { c.must(c.node(place).Unpause) },
+	},
+	"disconnect": {
+		begin: func(c *cluster, place string) { c.must(c.node(place).Disconnect) },
+		end:   func(c *cluster, place string) { c.must(c.node(place).Reconnect) },
+	},
+}
+
+// strike makes one node fail for up to so many milliseconds.
+func (c *cluster) strike(kind, place string, most int) {
+	c.t.Helper()
+	c.during(kind+" "+place, []string{place}, func() {
+		clusterFaults[kind].begin(c, place)
+		time.Sleep(time.Duration(c.d.between(0, most)) * time.Millisecond)
+		clusterFaults[kind].end(c, place)
+	})
+}
+
+// healthy asks a broker how it is (P2).
+func healthy(addr string) bool {
+	conn, err := net.DialTimeout("tcp", addr, time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Second))
+	fmt.Fprintln(conn, "HEALTH")
+	answer, err := io.ReadAll(conn)
+	return err == nil && string(answer) == prompt+"healthy\n"
+}
+
+// finish stops the publishers and lets the subscribers come to their end. The
+// ground truth is what the publishers were acknowledged.
+func (c *cluster) finish() {
+	c.t.Helper()
+	var h history.History
+	for _, name := range []string{"publisher-1", "publisher-2"} {
+		c.must(c.Node(name).Stop)
+		said := c.said(name)
+		var sent, acked int
+		i := strings.LastIndex(said, "summary: ")
+		require.GreaterOrEqual(c.t, i, 0, said)
+		_, err := fmt.Sscanf(said[i:], "summary: %d lines sent, %d acknowledged", &sent, &acked)
+		require.NoError(c.t, err, said)
+		require.Equal(c.t, sent, acked, "all is well at the end: %s", said)
+		p := c.sent(name)
+		require.Less(c.t, sent, len(p.Sent), "lines flowed to the end")
+		p.Sent, p.Sure = p.Sent[:sent], acked
+		h.Publishers = append(h.Publishers, p)
+	}
+	c.wait("subscriber-1", "subscriber-2")
+	for _, name := range []string{"subscriber-1", "subscriber-2"} {
+		h.Subscribers = append(h.Subscribers, whole(name, c.tsv(c.file(name)).Messages))
+	}
+	report := c.judge(h)
+	c.t.Logf("%s\n%s", report, c.unavailable())
+}
+
+// unavailable tells for how long nothing of a publisher was taken during each
+// happening, by the stream's clock, which is that of this machine.
+func (c *cluster) unavailable() string {
+	times := map[string][]time.Time{} // when lines were taken, by publisher
+	for line := range strings.Lines(c.file("subscriber-1")) {
+		if cells := strings.Split(line, "\t"); !strings.HasPrefix(line, "#") {
+			at, err := time.Parse(time.RFC3339Nano, cells[1])
+			require.NoError(c.t, err)
+			times[cells[2]] = append(times[cells[2]], at)
+		}
+	}
+	var text strings.Builder
+	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	publishers := slices.Sorted(maps.Keys(times))
+	fmt.Fprintf(table, "seconds without a line of\t%s\n", strings.Join(publishers, "\t"))
+	for _, h := range c.happenings {
+		fmt.Fprint(table, h.what)
+		for _, name := range publishers {
+			fmt.Fprintf(table, "\t%.2f", h.longest(times[name]).Seconds())
+		}
+		fmt.Fprintln(table)
+	}
+	table.Flush()
+	return text.String()
+}
+
+// longest returns the longest time during h in which there was none of times.
+func (h *happening) longest(times []time.Time) (longest time.Duration) {
+	last := h.begun
+	for _, at := range append(slices.Clip(times), h.over) {
+		if at.After(last) && !at.After(h.over) {
+			longest = max(longest, at.Sub(last))
+			last = at
+		}
+	}
+	return longest
+}
+
+// places are the nodes that may fail: brokers and NATS nodes.
+func (c *cluster) places() []string {
+	return append(names(c.topo, topology.Broker)[:3:3], names(c.topo, topology.Stream)[:3:3]...)
+}
+
+// shuffled are the places in another order.
+func (c *cluster) shuffled() []string {
+	places := c.places()
+	c.d.Shuffle(len(places), func(i, j int) { places[i], places[j] = places[j], places[i] })
+	return places
+}
+
+// Each broker and each NATS node fails in each way, one at a time, the leader of
+// the stream too.
+func TestClusterFaults(t *testing.T) {
+	c := openCluster(t)
+	for _, kind := range []string{"kill", "pause"} {
+		for _, place := range c.shuffled() {
+			c.strike(kind, place, 2000)
+		}
+		c.strike(kind, c.leader(), 2000)
+	}
+	c.finish()
+}
+
+// All nodes are restarted one after the other, as for an update.
+func TestClusterRollingRestart(t *testing.T) {
+	c := openCluster(t)
+	for _, place := range c.places() {
+		before := c.node(place)
+		c.strike("stop", place, 0)
+		code, err := before.Wait(c.ctx)
+		require.NoError(t, err)
+		require.Zero(t, code, "exit code of %s", place)
+	}
+	c.finish()
+}
+
+// What fails is drawn, and several nodes may at once: without a majority of the
+// NATS nodes nothing can be published, and nothing is lost.
+func TestClusterDrawnFaults(t *testing.T) {
+	c := openCluster(t)
+	kinds := []string{"kill", "pause"}
+	for range 4 {
+		places := c.shuffled()[:c.d.between(2, 4)]
+		if !slices.ContainsFunc(places, func(place string) bool { return c.node(place).Spec.Role == topology.Broker }) {
+			places[0] = "broker-1" // a NATS node that begins alone would be waited for in vain
+		}
+		what := map[string]string{}
+		for _, place := range places {
+			what[place] = kinds[c.d.IntN(len(kinds))]
+		}
+		var said []string
+		for _, place := range places {
+			said = append(said, what[place]+" "+place)
+		}
+		c.during(strings.Join(said, ", "), places, func() {
+			for _, place := range places {
+				clusterFaults[what[place]].begin(c, place)
+				time.Sleep(time.Duration(c.d.between(0, 1000)) * time.Millisecond)
+			}
+			// Who starts waits for those that are paused, and a broker for NATS nodes.
+			slices.SortStableFunc(places, func(a, b string) int {
+				return cmp.Or(-cmp.Compare(what[a], what[b]), -cmp.Compare(c.node(a).Spec.Role, c.node(b).Spec.Role))
+			})
+			for _, place := range places {
+				clusterFaults[what[place]].end(c, place)
+				time.Sleep(time.Duration(c.d.between(0, 1000)) * time.Millisecond)
+			}
+		})
+	}
+	c.finish()
+}
+
+// Each node is cut off from the network, briefly or until others notice.
+func TestClusterDisconnects(t *testing.T) {
+	networksOnly(t)
+	c := openCluster(t)
+	for _, place := range c.shuffled() {
+		c.strike("disconnect", place, 20_000)
+	}
+	c.strike("disconnect", c.leader(), 20_000)
+	c.finish()
+}
