@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/protocol"
 	"pubsublab/server/journal"
 )
 
@@ -58,4 +59,41 @@ func BenchmarkAcknowledged(b *testing.B) {
 
 func reportLines(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lines/s")
+}
+
+// What it takes to send a subscriber what only the stream keeps, in batches of so
+// many lines. An operation is a line.
+func BenchmarkReplay(b *testing.B) {
+	line := append(bytes.Repeat([]byte{'x'}, 63), '\n')
+	for _, lines := range []int{1, 256} {
+		b.Run(fmt.Sprintf("lines=%d", lines), func(b *testing.B) {
+			cfg := startNode(b).config()
+			j := connect(b, cfg)
+			e := journal.Entry{From: "ada", Lines: bytes.Repeat(line, lines), Count: lines}
+			entries := 64_000_000 / (lines*len(line) + messageOverhead)
+			for range entries {
+				require.NoError(b, j.Append(b.Context(), e, func(error) {}))
+			}
+			require.NoError(b, j.sync(b.Context()))
+			b.ResetTimer()
+			sent := 0
+			for sent < b.N {
+				p, err := j.Open(b.Context(), protocol.FromFirst(), protocol.Filter{})
+				require.NoError(b, err)
+				for begun := p.Segment; ; {
+					read, _ := p.Segment.Entries(p.Entry)
+					for i := range read {
+						sent += read[i].Count
+					}
+					p, err = j.Advance(b.Context(), p.Segment)
+					require.NoError(b, err)
+					if p.Segment.Seq > 0 && begun.Seq == 0 {
+						j.Release(p.Segment)
+						break
+					}
+				}
+			}
+			reportLines(b)
+		})
+	}
 }

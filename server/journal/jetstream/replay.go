@@ -19,6 +19,11 @@ const (
 	// replaySegment is about how many bytes a segment of a replay has.
 	replaySegment = 256 << 10
 
+	// maxSearch is how many bytes of messages are looked through for the last ones of
+	// a topic. Who asks for them waits to be let in meanwhile, and clients do so for
+	// 10 s; a few seconds are enough for this even where each line is a message.
+	maxSearch = 256 << 20
+
 	// lookPause is the time between two tries to find out what the stream keeps.
 	lookPause = 250 * time.Millisecond
 )
@@ -71,10 +76,14 @@ func (j *Journal) lookBack(ctx context.Context, from protocol.From, filter proto
 }
 
 // lastBefore returns the position of the first of those messages before a place
-// that are still short of how many last ones were asked for.
+// that are still short of how many last ones were asked for, as far back as
+// maxSearch.
 func (j *Journal) lastBefore(ctx context.Context, list []saved, place journal.Place, filter protocol.Filter) (uint64, error) {
 	first, end, short := place.Next, place.Next, place.Short
-	for i := len(list) - 1; i >= 0; i-- {
+	if filter == (protocol.Filter{}) {
+		return max(end-min(end, short), list[0].next), nil
+	}
+	for i := len(list) - 1; i >= max(0, len(list)-maxSearch/j.cfg.every); i-- {
 		if list[i].next >= end {
 			continue
 		}
