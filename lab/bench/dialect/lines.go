@@ -11,10 +11,15 @@ import (
 // Lines is the line protocol of this project.
 type Lines struct {
 	From string // where subscribers begin (P12); empty for what is new
+	Ack  bool   // publishers want to be told what is in the journal (P14)
 }
 
-func (Lines) Publisher(c *Conn, name, topic string) error {
-	return enter(c, "PUBLISHER name="+name, topic)
+func (l Lines) Publisher(c *Conn, name, topic string) error {
+	role := "PUBLISHER name=" + name
+	if l.Ack {
+		role += " ack=yes"
+	}
+	return enter(c, role, topic)
 }
 
 func (l Lines) Subscriber(c *Conn, topic string) error {

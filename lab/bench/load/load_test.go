@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -26,6 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type relay struct {
 	t     *testing.T
 	spoil func(n int, line []byte) []byte
+	ack   func(n int) string // what is answered to line n of those who ask; nil for what is true
 
 	mu          sync.Mutex
 	subscribers []net.Conn
@@ -33,9 +35,13 @@ type relay struct {
 }
 
 func startRelay(t *testing.T, spoil func(int, []byte) []byte) Target {
+	return (&relay{t: t, spoil: spoil}).start()
+}
+
+func (r *relay) start() Target {
+	t := r.t
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	r := &relay{t: t, spoil: spoil}
 	var sessions sync.WaitGroup
 	t.Cleanup(func() {
 		listener.Close()
@@ -52,7 +58,7 @@ func startRelay(t *testing.T, spoil func(int, []byte) []byte) Target {
 	})
 	return Target{
 		Dialect: dialect.Lines{},
-		Dial:    func(context.Context) (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) },
+		Dial:    func(context.Context, int) (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) },
 		CPU:     func() (time.Duration, error) { return 0, nil },
 	}
 }
@@ -74,7 +80,8 @@ func (r *relay) serve(conn net.Conn) {
 		return
 	}
 	io.WriteString(conn, "registered as PUBLISHER\n")
-	for {
+	acks := strings.Contains(role, "ack=yes")
+	for own := 1; ; own++ {
 		line, err := in.ReadBytes('\n')
 		if err != nil {
 			return
@@ -87,6 +94,11 @@ func (r *relay) serve(conn net.Conn) {
 			s.Write(line)
 		}
 		r.mu.Unlock()
+		if acks && r.ack != nil {
+			io.WriteString(conn, r.ack(own))
+		} else if acks {
+			fmt.Fprintf(conn, "ack %d\n", own)
+		}
 	}
 }
 
@@ -133,6 +145,36 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	}
 }
 
+func TestAcknowledged(t *testing.T) {
+	job := Job{Publishers: 2, Subscribers: 1, Size: 1000, Acks: true, Blocks: 3, Patience: 300 * time.Millisecond}
+	const lines = 3 * (BlockSize / 1001)
+	const pause = 50 * time.Millisecond
+	r, err := job.Throughput(t.Context(), (&relay{t: t, ack: func(n int) string {
+		if n < lines {
+			return ""
+		}
+		time.Sleep(pause) // it is what is measured
+		return fmt.Sprintf("ack %d\n", n)
+	}}).start())
+	require.NoError(t, err)
+	assert.Empty(t, r.Problem)
+	assert.EqualValues(t, 2*lines, r.Delivered)
+	assert.GreaterOrEqual(t, r.Elapsed, pause, "what has arrived is not acknowledged yet")
+
+	for want, ack := range map[string]func(int) string{
+		"everything has arrived, but is not acknowledged": func(n int) string { return fmt.Sprintf("ack %d\n", min(n, lines-1)) },
+		`is answered "ack 5" after ack 6`:                 func(n int) string { return fmt.Sprintf("ack %d\n", 6-n/7) },
+		`is answered "ack 1000000"`:                       func(n int) string { return "ack 1000000\n" },
+		`is answered "error: no"`:                         func(n int) string { return "error: no\n" },
+	} {
+		t.Run(want, func(t *testing.T) {
+			r, err := job.Throughput(t.Context(), (&relay{t: t, ack: ack}).start())
+			require.NoError(t, err)
+			assert.Contains(t, r.Problem, want)
+		})
+	}
+}
+
 func TestCutOff(t *testing.T) {
 	var target Target
 	var conns []net.Conn
@@ -144,8 +186,8 @@ func TestCutOff(t *testing.T) {
 	})
 	dial := target.Dial
 	var mu sync.Mutex
-	target.Dial = func(ctx context.Context) (net.Conn, error) {
-		c, err := dial(ctx)
+	target.Dial = func(ctx context.Context, client int) (net.Conn, error) {
+		c, err := dial(ctx, client)
 		mu.Lock()
 		conns = append(conns, c)
 		mu.Unlock()

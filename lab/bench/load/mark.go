@@ -88,3 +88,16 @@ func (m *marks) found(block []byte) error {
 	}
 	return m.each(number)
 }
+
+// inTurn checks that the blocks of so many publishers come in the order of their numbers.
+func inTurn(publishers int) func(mark int64) error {
+	next := make([]int64, publishers)
+	return func(mark int64) error {
+		publisher, block := mark/blockBase, mark%blockBase
+		if publisher >= int64(publishers) || block != next[publisher] {
+			return fmt.Errorf("block %d of publisher %d comes out of turn", block, publisher)
+		}
+		next[publisher]++
+		return nil
+	}
+}

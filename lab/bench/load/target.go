@@ -19,15 +19,15 @@ const handshakeTimeout = 10 * time.Second
 // Target is a broker that runs.
 type Target struct {
 	Dialect dialect.Dialect
-	Dial    func(context.Context) (net.Conn, error)
-	CPU     func() (time.Duration, error) // that it has used so far
+	Dial    func(ctx context.Context, client int) (net.Conn, error) // client counts publishers, or subscribers, from 0
+	CPU     func() (time.Duration, error)                           // that it has used so far
 	// Limit says that it is no broker and may cut lines of several publishers: what arrives is counted, and not looked into.
 	Limit bool
 }
 
 // enter opens one connection and lets hello say who it is.
-func (t Target) enter(ctx context.Context, hello func(*dialect.Conn) error) (*dialect.Conn, error) {
-	conn, err := t.Dial(ctx)
+func (t Target) enter(ctx context.Context, client int, hello func(*dialect.Conn) error) (*dialect.Conn, error) {
+	conn, err := t.Dial(ctx, client)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (t Target) gather(ctx context.Context, publishers, subscribers int, topic f
 		opening.SetLimit(8)
 		for i := range group.conns {
 			opening.Go(func() (err error) {
-				if group.conns[i], err = t.enter(ctx, func(conn *dialect.Conn) error { return group.hello(i, conn) }); err != nil {
+				if group.conns[i], err = t.enter(ctx, i, func(conn *dialect.Conn) error { return group.hello(i, conn) }); err != nil {
 					return fmt.Errorf("%s %d is not let in: %w", group.what, i, err)
 				}
 				return nil
@@ -95,7 +95,7 @@ func ownTopic(i int) string { return fmt.Sprintf("bench.t%02d", i) }
 
 // Try tells whether a publisher is let in.
 func (t Target) Try(ctx context.Context) error {
-	c, err := t.enter(ctx, func(c *dialect.Conn) error { return t.Dialect.Publisher(c, "try", "") })
+	c, err := t.enter(ctx, 0, func(c *dialect.Conn) error { return t.Dialect.Publisher(c, "try", "") })
 	if err != nil {
 		return err
 	}

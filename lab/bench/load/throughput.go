@@ -1,12 +1,16 @@
 package load
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,6 +39,7 @@ type Job struct {
 	Publishers, Subscribers int
 	Size                    int  // of a payload, MinSize or more
 	Topics                  bool // publisher i has a topic of its own, and only subscriber i wants it
+	Acks                    bool // publishers in the line protocol ask for acknowledgements, and time goes on until they have them
 	Blocks                  int  // so many does each publisher send
 	// Patience is how long nothing may arrive before what is missing is called lost; 0 means 3 seconds.
 	Patience time.Duration
@@ -43,7 +48,7 @@ type Job struct {
 // Result is what came of a Job. It is good where Problem is empty.
 type Result struct {
 	Expected, Delivered int64
-	Elapsed             time.Duration // from the first byte published to the last delivery
+	Elapsed             time.Duration // from the first byte published to the last delivery, or acknowledgement
 	CPU                 time.Duration // that the broker took for it
 	Problem             string
 }
@@ -54,14 +59,16 @@ func (r Result) Rate() float64 { return float64(r.Delivered) / r.Elapsed.Seconds
 // throughput is a Job that runs.
 type throughput struct {
 	Job
-	target Target
-	crowd  *crowd
-	lines  int64 // of one block
-	start  time.Time
-	cpu    time.Duration
-	sent   []atomic.Int64 // lines by publisher, counted before they are written
-	got    []atomic.Int64 // deliveries by subscriber
-	ended  []time.Duration
+	target   Target
+	crowd    *crowd
+	lines    int64 // of one block
+	start    time.Time
+	cpu      time.Duration
+	sent     []atomic.Int64 // lines by publisher, counted before they are written
+	got      []atomic.Int64 // deliveries by subscriber
+	ended    []time.Duration
+	acked    []atomic.Int64  // lines by publisher
+	answered []time.Duration // by publisher, the last
 }
 
 // Throughput runs a job. An error means that there is no result; lost or garbled lines are a Problem of the result.
@@ -69,6 +76,9 @@ func (j Job) Throughput(ctx context.Context, target Target) (Result, error) {
 	topic := noTopic
 	if j.Topics {
 		topic = ownTopic
+	}
+	if j.Acks {
+		target.Dialect = dialect.Lines{Ack: true}
 	}
 	crowd, err := target.gather(ctx, j.Publishers, j.Subscribers, topic)
 	if err != nil {
@@ -83,6 +93,7 @@ func (j Job) new(target Target, crowd *crowd) *throughput {
 	return &throughput{
 		Job: j, target: target, crowd: crowd, lines: int64(lines),
 		sent: make([]atomic.Int64, j.Publishers), got: make([]atomic.Int64, j.Subscribers), ended: make([]time.Duration, j.Subscribers),
+		acked: make([]atomic.Int64, j.Publishers), answered: make([]time.Duration, j.Publishers),
 	}
 }
 
@@ -125,10 +136,19 @@ func (t *throughput) run(ctx context.Context) (Result, error) {
 			}
 		})
 	}
-	for i := range t.crowd.publishers {
+	for i, conn := range t.crowd.publishers {
 		publishing.Go(func() { t.publish(stop, i) })
+		if !t.Acks {
+			go io.Copy(io.Discard, conn) // what it is answered, until the run's end closes it
+			continue
+		}
+		receiving.Go(func() {
+			if err := t.acknowledged(i); err != nil {
+				cancel(err)
+			}
+		})
 	}
-	go t.watch(stop, cancel)
+	go watch(stop, t.Patience, t.progress, cancel)
 	receiving.Wait()
 	problem := context.Cause(stop)
 	after, err := t.target.CPU()
@@ -149,22 +169,30 @@ func (t *throughput) result(err error) Result {
 	}
 	if err == nil {
 		r.Elapsed = 0
-		for _, ended := range t.ended {
-			r.Elapsed = max(r.Elapsed, ended)
+		r.Elapsed = slices.Max(t.ended)
+		if t.Acks {
+			r.Elapsed = slices.Max(t.answered)
 		}
 	}
+	r.Problem = problem(r, err)
+	return r
+}
+
+// problem says what is wrong with a result, where err is what ended the run early.
+func problem(r Result, err error) string {
+	var all []string
 	switch lost := r.Expected - r.Delivered; {
 	case lost > 0:
-		r.Problem = fmt.Sprintf("lost %.3g %%", 100*float64(lost)/float64(r.Expected))
-		if err != nil && !errors.Is(err, errSilence) {
-			r.Problem += ": " + err.Error()
-		}
+		all = append(all, fmt.Sprintf("lost %.3g %%", 100*float64(lost)/float64(r.Expected)))
 	case lost < 0:
-		r.Problem = fmt.Sprintf("%d deliveries too many", -lost)
-	case err != nil:
-		r.Problem = err.Error()
+		all = append(all, fmt.Sprintf("%d deliveries too many", -lost))
+	case errors.Is(err, errSilence):
+		all = append(all, "everything has arrived, but is not acknowledged")
 	}
-	return r
+	if err != nil && !errors.Is(err, errSilence) {
+		all = append(all, err.Error())
+	}
+	return strings.Join(all, ": ")
 }
 
 // sentTo is how many lines were published that subscriber i should get.
@@ -188,7 +216,6 @@ func (t *throughput) publish(ctx context.Context, i int) {
 		}
 		return
 	}
-	go io.Copy(io.Discard, conn) // what it is answered, until the run's end closes it
 	at := bytes.IndexByte(block, '@')
 	for n := range t.Blocks {
 		if !t.room(ctx, i) {
@@ -200,6 +227,24 @@ func (t *throughput) publish(ctx context.Context, i int) {
 			return // who is not served sees it: the subscribers
 		}
 	}
+}
+
+// acknowledged reads what publisher i is answered until all its lines are acknowledged.
+func (t *throughput) acknowledged(i int) error {
+	answers := bufio.NewScanner(t.crowd.publishers[i])
+	for last, want := int64(0), t.lines*int64(t.Blocks); last < want; {
+		if !answers.Scan() {
+			return fmt.Errorf("publisher %d was cut off with %d lines not acknowledged: %w", i, want-last, cmp.Or(answers.Err(), io.EOF))
+		}
+		n, err := strconv.ParseInt(strings.TrimPrefix(answers.Text(), "ack "), 10, 64)
+		if err != nil || n < last || n > t.sent[i].Load() {
+			return fmt.Errorf("publisher %d is answered %q after ack %d of %d", i, answers.Text(), last, t.sent[i].Load())
+		}
+		last = n
+		t.acked[i].Store(n)
+	}
+	t.answered[i] = time.Since(t.start)
+	return nil
 }
 
 // room waits until a publisher is not too far ahead.
@@ -234,15 +279,7 @@ func (t *throughput) receive(i int) error {
 		want *= int64(t.Publishers)
 	}
 	counter := t.target.Dialect.NewCounter()
-	next := make([]int64, t.Publishers) // blocks by publisher
-	check := marks{size: t.Size, each: func(number int64) error {
-		publisher, block := number/blockBase, number%blockBase
-		if publisher >= int64(t.Publishers) || block != next[publisher] {
-			return fmt.Errorf("block %d of publisher %d comes out of turn", block, publisher)
-		}
-		next[publisher]++
-		return nil
-	}}
+	check := marks{size: t.Size, each: inTurn(t.Publishers)}
 	buf := make([]byte, readSize)
 	for got := int64(0); got < want; {
 		n, err := conn.Read(buf)
@@ -267,11 +304,22 @@ func (t *throughput) receive(i int) error {
 
 var errSilence = errors.New("nothing arrives any more")
 
-// watch ends a run in which nothing arrives any more. It looks often, so that a pause of the whole machine is not taken for one of
-// the broker.
-func (t *throughput) watch(ctx context.Context, stop func(error)) {
+// progress is of all subscribers and publishers.
+func (t *throughput) progress() (n int64) {
+	for i := range t.got {
+		n += t.got[i].Load()
+	}
+	for i := range t.acked {
+		n += t.acked[i].Load()
+	}
+	return n
+}
+
+// watch ends a run in which nothing goes on any more for as long as patience is. It looks often, so that a pause of the whole machine
+// is not taken for one of the broker.
+func watch(ctx context.Context, patience time.Duration, progress func() int64, stop func(error)) {
 	const looks = 10
-	ticker := time.NewTicker(t.Patience / looks)
+	ticker := time.NewTicker(patience / looks)
 	defer ticker.Stop()
 	for last, idle := int64(0), 0; idle < looks; {
 		select {
@@ -279,10 +327,7 @@ func (t *throughput) watch(ctx context.Context, stop func(error)) {
 			return
 		case <-ticker.C:
 		}
-		var now int64
-		for i := range t.got {
-			now += t.got[i].Load()
-		}
+		now := progress()
 		if idle++; now != last {
 			last, idle = now, 0
 		}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"pubsublab/lab/bench/dialect"
 )
@@ -30,6 +31,8 @@ type Peer struct {
 	Dialect dialect.Dialect
 	Limit   bool // no broker, but the least that any would have to do
 	TLS     bool // it can speak TLS from the first byte on
+
+	patience time.Duration // until it lets a client in; 0 means startTimeout
 
 	program string
 	args    func(s setting) (args []string, config string) // config is written to s.config where it is not empty

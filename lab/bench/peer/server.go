@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -25,6 +26,7 @@ type Server struct {
 	Peer   *Peer
 	Target load.Target
 
+	address  string
 	command  *exec.Cmd
 	ended    chan struct{}
 	observed *process.Process
@@ -34,20 +36,22 @@ type Server struct {
 // Start runs a peer on a free port and returns once it lets clients in. Its files go to dir, which exists. A certificate makes it
 // speak TLS.
 func (p *Peer) Start(ctx context.Context, dir string, certificate *Certificate) (*Server, error) {
-	port, err := freePort()
+	ports, err := freePorts(1)
 	if err != nil {
 		return nil, err
 	}
-	at := setting{port: port, config: filepath.Join(dir, p.Key+".conf"), user: currentUser(), dataPath: dir}
+	at := setting{port: ports[0], config: filepath.Join(dir, p.Key+".conf"), user: currentUser(), dataPath: dir}
 	s := &Server{Peer: p, ended: make(chan struct{}), log: filepath.Join(dir, p.Key+".log")}
 	s.Target = load.Target{Dialect: p.Dialect, Limit: p.Limit, CPU: s.CPU}
-	address := net.JoinHostPort("127.0.0.1", port)
+	s.address = net.JoinHostPort("127.0.0.1", at.port)
 	if certificate == nil {
-		s.Target.Dial = func(ctx context.Context) (net.Conn, error) { return (&net.Dialer{}).DialContext(ctx, "tcp", address) }
+		s.Target.Dial = func(ctx context.Context, _ int) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "tcp", s.address)
+		}
 	} else {
 		at.cert, at.key = certificate.CertFile, certificate.KeyFile
 		dialer := &tls.Dialer{Config: &tls.Config{RootCAs: certificate.pool}}
-		s.Target.Dial = func(ctx context.Context) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", address) }
+		s.Target.Dial = func(ctx context.Context, _ int) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", s.address) }
 	}
 	args, config := p.args(at)
 	if config != "" {
@@ -80,7 +84,7 @@ func (s *Server) ready(ctx context.Context) (err error) {
 	if s.observed, err = process.NewProcess(int32(s.command.Process.Pid)); err != nil {
 		return fmt.Errorf("it does not start: %w", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Peer.patience, startTimeout))
 	defer cancel()
 	for {
 		if err = s.Target.Try(ctx); err == nil {
@@ -140,11 +144,19 @@ func environment() (env []string) {
 	return env
 }
 
-func freePort() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+// freePorts returns so many different ones.
+func freePorts(n int) (ports []string, err error) {
+	for range n {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer listener.Close() // when all are known, so that none is given twice
+		_, port, err := net.SplitHostPort(listener.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		ports = append(ports, port)
 	}
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	return port, errors.Join(err, listener.Close())
+	return ports, nil
 }
