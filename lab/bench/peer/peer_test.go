@@ -2,6 +2,8 @@ package peer
 
 import (
 	"os"
+	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,4 +57,21 @@ func TestServer(t *testing.T) {
 	assert.Error(t, s.Target.Try(t.Context()))
 	_, err = s.CPU()
 	assert.ErrorContains(t, err, "relay is gone")
+}
+
+func TestClusterThatDoesNotStart(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	p := &Peer{Key: "nats", Title: "NATS", Dialect: dialect.NATS{}, program: self}
+	dir := filepath.Join(t.TempDir(), "cluster")
+	_, err = p.StartCluster(t.Context(), dir, 3, true)
+	assert.ErrorContains(t, err, "NATS: it ended at once; its last words:")
+	assert.NoDirExists(t, dir)
+}
+
+func TestPorts(t *testing.T) {
+	ports, err := freePorts(50)
+	require.NoError(t, err)
+	slices.Sort(ports)
+	assert.Len(t, slices.Compact(ports), 50)
 }
