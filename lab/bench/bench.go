@@ -4,7 +4,6 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"regexp"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"pubsublab/lab/bench/load"
 	"pubsublab/lab/bench/peer"
 )
 
@@ -49,40 +47,57 @@ func Run(ctx context.Context, o Options, say func(Step)) (*Report, error) {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{Options: o, dir: dir, say: say}
-	found, missing, err := peer.Find(ctx, dir, o.Peers, func(what string) { say(Step{What: what}) })
+	found, missing, err := peer.Find(ctx, dir, b.Peers, func(what string) { say(Step{What: what}) })
 	if err != nil {
 		return nil, err
 	}
-	if b.certificate, err = peer.NewCertificate(dir); err != nil {
-		return nil, err
-	}
 	b.report = &Report{Began: time.Now(), Machine: thisMachine(), Rounds: o.Rounds}
-	for _, p := range found {
-		b.report.Peers = append(b.report.Peers, Peer{p.Key, p.Title, p.Version, p.Limit})
-	}
 	for _, m := range missing {
 		b.report.Missing = append(b.report.Missing, m.Title+": "+m.How)
 	}
 	if len(found) == 0 {
 		return nil, fmt.Errorf("nothing to measure: %s", strings.Join(b.report.Missing, "; "))
 	}
-	for _, w := range list {
-		if w.Kind == Memory && o.Idle > 0 {
-			w.Subscribers, w.Title = o.Idle, humanize.Comma(int64(o.Idle))+" idle subscribers"
-		}
-		if able := w.of(found); len(able) > 0 {
-			b.report.Workloads = append(b.report.Workloads, w)
-			b.steps.All += len(able) * (1 + o.Rounds)
-		}
-	}
-	for _, w := range b.report.Workloads {
-		if err := b.measure(ctx, w, w.of(found)); err != nil {
-			return nil, err
-		}
+	if err := b.single(ctx, list, found); err != nil {
+		return nil, err
 	}
 	b.report.Took = time.Since(b.report.Began).Seconds()
 	b.report.Verdicts = judge(b.report)
 	return b.report, nil
+}
+
+// single measures peers that run by themselves.
+func (b *bench) single(ctx context.Context, list []Workload, found []*peer.Peer) (err error) {
+	if b.certificate, err = peer.NewCertificate(b.dir); err != nil {
+		return err
+	}
+	for _, p := range found {
+		b.report.Peers = append(b.report.Peers, Peer{p.Key, p.Title, p.Version, p.Limit})
+	}
+	for _, w := range list {
+		if able := w.of(found); len(able) > 0 {
+			b.plan(w, len(able))
+		}
+	}
+	for _, w := range b.report.Workloads {
+		var all []*entry
+		for _, p := range w.of(found) {
+			all = append(all, &entry{&alone{bench: b, workload: w, peer: p}, p.Title, Row{Workload: w.Name, Peer: p.Key}})
+		}
+		if err := b.measure(ctx, w, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// plan takes a workload with so many contestants into the report.
+func (b *bench) plan(w Workload, contestants int) {
+	if w.Kind == Memory && b.Idle > 0 {
+		w.Subscribers, w.Title = b.Idle, humanize.Comma(int64(b.Idle))+" idle subscribers"
+	}
+	b.report.Workloads = append(b.report.Workloads, w)
+	b.steps.All += contestants * (1 + b.Rounds)
 }
 
 // of returns those that can do the workload.
@@ -107,130 +122,64 @@ type bench struct {
 }
 
 // step says what comes next.
-func (b *bench) step(w Workload, p *peer.Peer, what string) {
-	b.steps.Workload, b.steps.What = w.Title, p.Title+", "+what
+func (b *bench) step(w Workload, title, what string) {
+	b.steps.Workload, b.steps.What = w.Title, title+", "+what
 	b.say(b.steps)
 	b.steps.Done++
 }
 
-// contestant is a peer within one workload.
-type contestant struct {
-	peer   *peer.Peer
-	server *peer.Server // nil where each round has a new one
-	blocks int          // of a throughput run
-	row    Row
+// contestant is one of those that take turns in a workload.
+type contestant interface {
+	// ready starts what is to be measured, and finds out how much it does in the time of a run.
+	ready(context.Context) error
+	// round adds one sample to the row, or fails.
+	round(context.Context, *Row) error
+	// stop ends what ready started, if it did.
+	stop()
 }
 
-// measure lets all peers take turns.
-func (b *bench) measure(ctx context.Context, w Workload, able []*peer.Peer) error {
-	var all []*contestant
+// entry is a contestant, and what became of it.
+type entry struct {
+	contestant
+	title string
+	row   Row
+}
+
+// measure lets all contestants take turns.
+func (b *bench) measure(ctx context.Context, w Workload, all []*entry) error {
 	defer func() {
-		for _, c := range all {
-			if c.server != nil {
-				c.server.Stop()
-			}
+		for _, e := range all {
+			e.stop()
 		}
 	}()
-	for _, p := range able {
-		c := &contestant{peer: p, row: Row{Workload: w.Name, Peer: p.Key}}
-		all = append(all, c)
-		b.step(w, p, "getting ready")
+	for _, e := range all {
+		b.step(w, e.title, "getting ready")
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		if w.Kind == Memory {
-			continue
-		}
-		if err := b.ready(ctx, w, c); err != nil {
-			c.row.Problem = err.Error()
+		if err := e.ready(ctx); err != nil {
+			e.row.Problem = err.Error()
 		}
 	}
 	for round := range b.Rounds {
-		for _, c := range all {
-			b.step(w, c.peer, fmt.Sprintf("round %d of %d", round+1, b.Rounds))
+		for _, e := range all {
+			b.step(w, e.title, fmt.Sprintf("round %d of %d", round+1, b.Rounds))
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if c.row.Problem != "" {
+			if e.row.Problem != "" {
 				continue
 			}
-			if err := b.round(ctx, w, c); err != nil {
-				c.row.Problem = err.Error()
+			if err := e.round(ctx, &e.row); err != nil {
+				e.row.Problem = err.Error()
 			}
 		}
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	for _, c := range all {
-		b.report.Rows = append(b.report.Rows, c.row)
+	for _, e := range all {
+		b.report.Rows = append(b.report.Rows, e.row)
 	}
-	return nil
-}
-
-// ready starts the server and finds out how much it does in the time of a run.
-func (b *bench) ready(ctx context.Context, w Workload, c *contestant) error {
-	var err error
-	if c.server, err = b.start(ctx, w, c.peer); err != nil {
-		return err
-	}
-	switch w.Kind {
-	case Throughput:
-		c.blocks, err = w.job(1).Calibrate(ctx, c.server.Target, b.Run)
-	case Replay:
-		c.blocks = max(1, b.History/load.BlockSize/w.Publishers)
-	}
-	return err
-}
-
-func (b *bench) start(ctx context.Context, w Workload, p *peer.Peer) (*peer.Server, error) {
-	if w.TLS {
-		return p.Start(ctx, b.dir, b.certificate)
-	}
-	return p.Start(ctx, b.dir, nil)
-}
-
-func (w Workload) job(blocks int) load.Job {
-	return load.Job{Publishers: w.Publishers, Subscribers: w.Subscribers, Size: w.Size, Topics: w.Topics, Blocks: blocks}
-}
-
-// round adds one sample, or fails.
-func (b *bench) round(ctx context.Context, w Workload, c *contestant) error {
-	switch w.Kind {
-	case Latency:
-		pace := load.Pace{Publishers: w.Publishers, Subscribers: w.Subscribers, Size: w.Size, Rate: w.Rate, Duration: b.Latency}
-		seen, err := pace.Latency(ctx, c.server.Target)
-		if err != nil {
-			return err
-		}
-		for metric, quantile := range map[Metric]float64{P50: 50, P99: 99, P999: 99.9} {
-			c.row.add(metric, float64(seen.ValueAtQuantile(quantile)))
-		}
-		return nil
-	case Memory:
-		server, err := b.start(ctx, w, c.peer)
-		if err != nil {
-			return err
-		}
-		defer server.Stop()
-		each, err := load.Idle(ctx, server.Target, w.Subscribers, server.Resident)
-		if err == nil {
-			c.row.add(Resident, each)
-		}
-		return err
-	}
-	run := load.Job.Throughput
-	if w.Kind == Replay {
-		run = load.Job.Replay
-	}
-	r, err := run(w.job(c.blocks), ctx, c.server.Target)
-	if err != nil {
-		return err
-	}
-	if r.Problem != "" {
-		return errors.New(r.Problem)
-	}
-	c.row.add(Rate, r.Rate())
-	c.row.add(CPU, float64(r.CPU.Nanoseconds())/float64(r.Delivered))
 	return nil
 }
