@@ -26,9 +26,10 @@ var errBench = errors.New("not everything could be measured")
 // measure is lab bench: it measures the broker beside others.
 type measure struct {
 	Quick    bool     `xor:"length" help:"The workloads that tell most, in short runs: less than two minutes (default)."`
-	Full     bool     `xor:"length" help:"All workloads, in runs of more than a second: about half an hour."`
+	Full     bool     `xor:"length" help:"All workloads, in runs of more than a second: about half an hour, with --cluster a third of that."`
+	Cluster  bool     `xor:"who" help:"Measure brokers that share a stream of three NATS servers, and JetStream used directly."`
 	Only     string   `placeholder:"REGEXP" help:"Only workloads with such names; the names are shown when none matches."`
-	Peers    []string `placeholder:"NAME" help:"What to measure: lab, nats, redis, mosquitto, relay, kernel (default: all that are found)."`
+	Peers    []string `xor:"who" placeholder:"NAME" help:"What to measure: lab, nats, redis, mosquitto, relay, kernel (default: all that are found)."`
 	Rounds   int      `placeholder:"N" help:"Samples of each workload with each peer (default: 3, with --full 5)."`
 	Out      string   `default:"bench-report" placeholder:"DIR" help:"Write report.html and results.json there (default: ${default})."`
 	Markdown bool     `help:"Print the tables as Markdown."`
@@ -76,11 +77,14 @@ func (m *measure) Run(s *signals) error {
 
 func (m *measure) options() bench.Options {
 	o := bench.Options{
-		Full: m.Full, Peers: m.Peers, Rounds: 3,
+		Full: m.Full, Cluster: m.Cluster, Peers: m.Peers, Rounds: 3,
 		Run: 250 * time.Millisecond, Latency: 800 * time.Millisecond, History: 32 << 20,
 	}
 	if m.Full {
 		o.Rounds, o.Run, o.Latency = 5, 1200*time.Millisecond, 5*time.Second
+	}
+	if o.Cluster {
+		o.Run *= 2 // so that what is on its way does not count for much
 	}
 	if m.Rounds > 0 {
 		o.Rounds = m.Rounds

@@ -19,8 +19,11 @@ import (
 type Options struct {
 	Full   bool           // all workloads; otherwise those that tell most
 	Only   *regexp.Regexp // of workload names, whether Full or not; nil for all
-	Peers  []string       // keys of peer.Keys
+	Peers  []string       // keys of peer.Keys; not with Cluster
 	Rounds int            // samples of each workload with each peer
+
+	// Cluster measures brokers that share a stream of a NATS cluster, and that stream used directly, instead of what runs alone.
+	Cluster bool
 
 	Run     time.Duration // of a throughput run, about
 	Latency time.Duration // of a latency run
@@ -37,7 +40,7 @@ type Step struct {
 
 // Run measures. A peer that fails or loses lines has that in its rows; an error means that there is no report.
 func Run(ctx context.Context, o Options, say func(Step)) (*Report, error) {
-	list, err := chosen(o.Full, o.Only)
+	list, err := chosen(o)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +50,10 @@ func Run(ctx context.Context, o Options, say func(Step)) (*Report, error) {
 	}
 	defer os.RemoveAll(dir)
 	b := &bench{Options: o, dir: dir, say: say}
+	run := b.single
+	if o.Cluster {
+		b.Peers, run = clusterPeers, b.clusters
+	}
 	found, missing, err := peer.Find(ctx, dir, b.Peers, func(what string) { say(Step{What: what}) })
 	if err != nil {
 		return nil, err
@@ -55,14 +62,14 @@ func Run(ctx context.Context, o Options, say func(Step)) (*Report, error) {
 	for _, m := range missing {
 		b.report.Missing = append(b.report.Missing, m.Title+": "+m.How)
 	}
-	if len(found) == 0 {
+	if len(found) == 0 || o.Cluster && len(missing) > 0 {
 		return nil, fmt.Errorf("nothing to measure: %s", strings.Join(b.report.Missing, "; "))
 	}
-	if err := b.single(ctx, list, found); err != nil {
+	if err := run(ctx, list, found); err != nil {
 		return nil, err
 	}
 	b.report.Took = time.Since(b.report.Began).Seconds()
-	b.report.Verdicts = judge(b.report)
+	b.report.Verdicts, b.report.Constants = judge(b.report), constants(b.report)
 	return b.report, nil
 }
 

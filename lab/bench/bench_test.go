@@ -2,14 +2,16 @@ package bench_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/shirou/gopsutil/v4/process"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -20,20 +22,19 @@ import (
 
 // present are the peers that need not be built for minutes.
 func present(t *testing.T) []string {
-	return slices.DeleteFunc(slices.Clone(peer.Keys), func(key string) bool {
-		if key != "nats" {
-			return false // those that are missing are reported
-		}
-		cache, err := os.UserCacheDir()
-		require.NoError(t, err)
-		built, err := filepath.Glob(filepath.Join(cache, "pubsublab", "nats-server-"+peer.NATSVersion, "nats-server*"))
-		require.NoError(t, err)
-		if _, err := exec.LookPath("nats-server"); err != nil && len(built) == 0 {
-			t.Log("left out: nats-server is neither on the path nor built yet (go run ./lab bench builds it)")
-			return true
-		}
-		return false
-	})
+	if natsThere(t) {
+		return peer.Keys // those that are missing are reported
+	}
+	return slices.DeleteFunc(slices.Clone(peer.Keys), func(key string) bool { return key == "nats" })
+}
+
+func natsThere(t *testing.T) bool {
+	_, there, err := peer.NATSProgram()
+	require.NoError(t, err)
+	if !there {
+		t.Log("left out: nats-server is neither on the path nor built yet (go run ./lab bench builds it)")
+	}
+	return there
 }
 
 // Every kind of workload with every peer that is there, at a small scale: all deliveries are counted and checked.
@@ -74,4 +75,71 @@ func TestRun(t *testing.T) {
 func TestNoSuchWorkload(t *testing.T) {
 	_, err := bench.Run(t.Context(), bench.Options{Only: regexp.MustCompile("nonsense")}, func(bench.Step) {})
 	assert.ErrorContains(t, err, "2to20-64")
+}
+
+// cluster runs some workloads of a cluster, at a small scale, and tells what it leaves behind: files and processes.
+func cluster(t *testing.T, ctx context.Context, only string, say func(bench.Step)) (*bench.Report, error) {
+	if !natsThere(t) {
+		t.SkipNow()
+	}
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	r, err := bench.Run(ctx, bench.Options{Cluster: true, Only: regexp.MustCompile(only), Rounds: 1, Run: time.Millisecond, Idle: 20}, say)
+	if errors.Is(err, bench.ErrInMemory) {
+		t.Skip(err)
+	}
+	left, globErr := filepath.Glob(filepath.Join(temporary, "*"))
+	require.NoError(t, globErr)
+	assert.Empty(t, left)
+	self, processErr := process.NewProcess(int32(os.Getpid()))
+	require.NoError(t, processErr)
+	children, processErr := self.Children()
+	if !errors.Is(processErr, process.ErrorNoChildren) {
+		require.NoError(t, processErr)
+	}
+	assert.Empty(t, children)
+	return r, err
+}
+
+// Every kind of workload with brokers that share a stream, and with the stream alone.
+func TestCluster(t *testing.T) {
+	var steps []bench.Step
+	r, err := cluster(t, t.Context(), "^(acks-1-r1-default|acks-10-r3-always|shared-40x2|idle)$", func(s bench.Step) { steps = append(steps, s) })
+	require.NoError(t, err)
+	for _, row := range r.Rows {
+		assert.Empty(t, row.Problem, "%s, %s", row.Workload, row.Peer)
+		for metric, samples := range row.Samples {
+			assert.Len(t, samples, 1, "%s, %s, %s", row.Workload, row.Peer, metric)
+		}
+	}
+	require.Len(t, r.Rows, 2+2+1+1)
+	for _, peer := range []string{"lab", "jetstream"} {
+		for _, workload := range []string{"acks-1-r1-default", "acks-10-r3-always"} {
+			spread, ok := r.Row(workload, peer).Spread(bench.Acks)
+			assert.True(t, ok)
+			assert.Greater(t, spread.Min, 10.0)
+		}
+	}
+	read, ok := r.Row("shared-40x2", "lab").Spread(bench.Read)
+	assert.True(t, ok)
+	assert.InDelta(t, 2*65, read.Median, 60, "each of two brokers reads every line once")
+	require.Len(t, r.Verdicts, 1)
+	assert.Contains(t, r.Verdicts[0].What, "10 publishers, 3 replicas, always synced")
+	last := steps[len(steps)-1]
+	assert.Equal(t, last.All, last.Done+1)
+
+	var out bytes.Buffer
+	report.Text(&out, r)
+	t.Log("\n" + out.String())
+	require.NoError(t, report.HTML(&out, r))
+}
+
+func TestClusterInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := cluster(t, ctx, "^acks-1-r3-always$", func(s bench.Step) {
+		if s.What == "Pub/Sub Lab, round 1 of 1" {
+			cancel()
+		}
+	})
+	assert.ErrorIs(t, err, context.Canceled)
 }

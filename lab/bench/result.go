@@ -15,6 +15,12 @@ const (
 	P99      Metric = "p99 µs"
 	P999     Metric = "p99.9 µs"
 	Resident Metric = "resident bytes/subscriber"
+
+	// Of brokers that share a stream. CPU is that of all of them.
+
+	Acks      Metric = "acknowledged lines/s"
+	StreamCPU Metric = "NATS CPU ns/line"           // of all servers
+	Read      Metric = "bytes read by brokers/line" // of messages, by all of them
 )
 
 // Report is everything that was measured. It is what results.json holds.
@@ -29,6 +35,7 @@ type Report struct {
 	Workloads []Workload `json:"workloads"`
 	Rows      []Row      `json:"rows"`
 	Verdicts  []Verdict  `json:"targets"`
+	Constants []Constant `json:"constants,omitempty"`
 }
 
 // Peer is one that was measured.

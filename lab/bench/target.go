@@ -29,6 +29,10 @@ var targets = []target{
 	{"latency-1000", P99, "nats", true, 1},
 	{"latency-1000", P99, "redis", true, 1},
 	{"memory", Resident, "", true, 8192},
+	{"acks-1-r3-always", Acks, directKey, false, 5},
+	{"acks-10-r3-always", Acks, directKey, false, 5},
+	{"acks-1-r3-default", Acks, directKey, false, 5},
+	{"acks-10-r3-default", Acks, directKey, false, 5},
 }
 
 // Verdict is a target, met or missed.
@@ -86,7 +90,7 @@ func judge(r *Report) (verdicts []Verdict) {
 
 var metricNames = map[Metric]string{
 	Rate: "deliveries/s", CPU: "broker CPU per delivery", P50: "p50 latency", P99: "p99 latency", P999: "p99.9 latency",
-	Resident: "resident memory for each",
+	Resident: "resident memory for each", Acks: "acknowledged lines/s",
 }
 
 func (r *Report) title(workload string) string {

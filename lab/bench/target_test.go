@@ -57,6 +57,10 @@ func TestWorkloadsHaveOneNameEach(t *testing.T) {
 			assert.False(t, seen[w.Name], w.Name)
 			seen[w.Name] = true
 		}
+		for _, w := range clusterWorkloads(full) {
+			assert.False(t, seen[w.Name], w.Name)
+			seen[w.Name] = true
+		}
 		for _, wanted := range targets {
 			assert.True(t, seen[wanted.workload], "the target %s is measured", wanted.workload)
 		}

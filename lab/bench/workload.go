@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/dustin/go-humanize"
@@ -16,6 +15,11 @@ const (
 	Replay     Kind = "replay"     // late joiners who want the history
 	Latency    Kind = "latency"    // publishers at a fixed rate
 	Memory     Kind = "memory"     // subscribers who receive nothing
+
+	// Of brokers that share a stream:
+
+	Acknowledged Kind = "acknowledged" // publishers as fast as they can, until they have all acknowledgements
+	Shared       Kind = "shared"       // subscribers spread over brokers
 )
 
 // Workload is one thing to measure with all peers that can do it.
@@ -28,7 +32,10 @@ type Workload struct {
 	Size        int    `json:"size"` // of a line's text, in bytes
 	Topics      bool   `json:"topics,omitempty"`
 	TLS         bool   `json:"tls,omitempty"`
-	Rate        int    `json:"rate,omitempty"` // lines a second, for latency
+	Rate        int    `json:"rate,omitempty"`     // lines a second, for latency
+	Brokers     int    `json:"brokers,omitempty"`  // that share a stream; 0 where there is none
+	Replicas    int    `json:"replicas,omitempty"` // of the stream
+	Always      bool   `json:"always,omitempty"`   // the stream is synced to disk before it acknowledges
 }
 
 // shapes are publishers and subscribers.
@@ -82,21 +89,22 @@ func workloads(full bool) (all []Workload) {
 }
 
 // chosen returns the workloads whose names match.
-func chosen(full bool, only *regexp.Regexp) ([]Workload, error) {
-	all := workloads(full)
-	if only == nil {
-		return all, nil
+func chosen(o Options) ([]Workload, error) {
+	of := workloads
+	if o.Cluster {
+		of = clusterWorkloads
 	}
-	if !full {
-		all = workloads(true) // who names one wants it, quick or not
+	if o.Only == nil {
+		return of(o.Full), nil
 	}
+	all := of(true) // who names one wants it, quick or not
 	var names []string
 	for _, w := range all {
 		names = append(names, w.Name)
 	}
-	all = slices.DeleteFunc(all, func(w Workload) bool { return !only.MatchString(w.Name) })
+	all = slices.DeleteFunc(all, func(w Workload) bool { return !o.Only.MatchString(w.Name) })
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no workload is called like %q; there are %v", only, names)
+		return nil, fmt.Errorf("no workload is called like %q; there are %v", o.Only, names)
 	}
 	return all, nil
 }

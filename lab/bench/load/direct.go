@@ -31,7 +31,7 @@ type Direct struct {
 }
 
 // StreamPatience is how long nothing may go on at a stream before what is missing is called lost. Where each message is synced, a server
-// answers nobody until it has stored all that wait, and an ordered consumer that was disturbed begins again after ten seconds.
+// answers nobody until it has stored all that wait, and an ordered consumer that was disturbed takes some seconds to begin again.
 const StreamPatience = 30 * time.Second
 
 // windows are the numbers of messages of all publishers together that Calibrate tries.
@@ -109,7 +109,7 @@ func (d Direct) Run(ctx context.Context, at Stream) (Result, error) {
 	run := &direct{Direct: d, at: at, stop: cancel, all: make(chan struct{})}
 	run.unread.Store(int64(d.Subscribers))
 	defer run.close()
-	joining, cancelJoining := context.WithTimeoutCause(stop, handshakeTimeout, errors.New("it does not work in time"))
+	joining, cancelJoining := context.WithTimeoutCause(stop, StreamPatience, errors.New("it does not work in time"))
 	defer cancelJoining()
 	for i := range d.Subscribers {
 		if err := run.subscribe(joining, i); err != nil {
@@ -240,23 +240,9 @@ func (d *direct) subscribe(ctx context.Context, i int) error {
 		}
 	}
 	for {
-		consumer, err := js.OrderedConsumer(ctx, d.at.Name, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverNewPolicy})
+		consumption, failed, err := d.consume(ctx, js, take)
 		if err != nil {
-			return err
-		}
-		failed := make(chan error, 1)
-		consumption, err := consumer.Consume(take, jetstream.PullMaxBytes(window), jetstream.PullHeartbeat(2*time.Second),
-			jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-				select {
-				case failed <- err:
-				default: // it mends by itself what goes wrong later
-				}
-			}))
-		if err != nil {
-			return err
-		}
-		if _, err := js.Publish(ctx, d.at.Subject, []byte(hello)); err != nil {
-			return err
+			return cmp.Or(context.Cause(ctx), err)
 		}
 		select {
 		case <-works:
@@ -267,4 +253,27 @@ func (d *direct) subscribe(ctx context.Context, i int) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// consume begins to read at a hello of its own. What is new to a replica that is behind may be older than that.
+func (d *direct) consume(ctx context.Context, js jetstream.JetStream, take jetstream.MessageHandler) (jetstream.ConsumeContext, <-chan error, error) {
+	ack, err := js.Publish(ctx, d.at.Subject, []byte(hello))
+	if err != nil {
+		return nil, nil, err
+	}
+	consumer, err := js.OrderedConsumer(ctx, d.at.Name, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: ack.Sequence,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	failed := make(chan error, 1)
+	consumption, err := consumer.Consume(take, jetstream.PullMaxBytes(window), jetstream.PullHeartbeat(2*time.Second),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			select {
+			case failed <- err:
+			default: // it mends by itself what goes wrong later
+			}
+		}))
+	return consumption, failed, err
 }

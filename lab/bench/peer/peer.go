@@ -110,23 +110,29 @@ func (p *Peer) find(ctx context.Context, dir string, say func(string)) (how stri
 	return "", err
 }
 
-// findNATS looks on the path, then for one that was built before, and then builds one.
-func (p *Peer) findNATS(ctx context.Context, say func(string)) (how string, err error) {
-	if p.program, err = exec.LookPath("nats-server"); err == nil {
-		return "", nil
+// NATSProgram looks for nats-server on the path, and then for one that was built before. Where there is none, path is where to build it.
+func NATSProgram() (path string, there bool, err error) {
+	if path, err = exec.LookPath("nats-server"); err == nil {
+		return path, true, nil
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
-	dir := filepath.Join(cache, "pubsublab", "nats-server-"+NATSVersion)
-	p.program = filepath.Join(dir, executable("nats-server"))
-	if _, err := os.Stat(p.program); err == nil {
-		return "", nil
+	path = filepath.Join(cache, "pubsublab", "nats-server-"+NATSVersion, executable("nats-server"))
+	_, err = os.Stat(path)
+	return path, err == nil, nil
+}
+
+// findNATS builds one where none is there.
+func (p *Peer) findNATS(ctx context.Context, say func(string)) (how string, err error) {
+	there := false
+	if p.program, there, err = NATSProgram(); there || err != nil {
+		return "", err
 	}
 	say("building nats-server " + NATSVersion)
 	install := exec.CommandContext(ctx, "go", "install", "github.com/nats-io/nats-server/v2@"+NATSVersion)
-	install.Env = append(os.Environ(), "GOBIN="+dir)
+	install.Env = append(os.Environ(), "GOBIN="+filepath.Dir(p.program))
 	if output, err := install.CombinedOutput(); ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	} else if err != nil {

@@ -30,12 +30,13 @@ type view struct {
 	Lines                      []line
 	Problems                   []string
 	Key                        []hue
+	Acknowledged               []figure
 	Throughput, Latency, Scale []figure
 }
 
 // HTML writes one page that needs nothing else.
 func HTML(out io.Writer, r *bench.Report) error {
-	parsed, err := template.New("report").Parse(page)
+	parsed, err := template.New("report").Funcs(template.FuncMap{"format": format}).Parse(page)
 	if err != nil {
 		return err
 	}
@@ -57,8 +58,11 @@ func HTML(out io.Writer, r *bench.Report) error {
 	for _, w := range r.Workloads {
 		switch w.Kind {
 		case bench.Throughput, bench.Replay:
-			plot, failed := bars(r, w)
+			plot, failed := bars(r, w, bench.Rate)
 			add(&v.Throughput, w.Title, plot, failed)
+		case bench.Acknowledged:
+			plot, failed := bars(r, w, bench.Acks)
+			add(&v.Acknowledged, w.Title, plot, failed)
 		case bench.Latency:
 			plot, failed := percentiles(r, w)
 			add(&v.Latency, w.Title, plot, failed)

@@ -23,6 +23,7 @@ import (
 var colours = map[string]color.RGBA{
 	"lab":       {0xe6, 0x9f, 0x00, 0xff},
 	"nats":      {0x1c, 0x8f, 0xd4, 0xff},
+	"jetstream": {0x1c, 0x8f, 0xd4, 0xff},
 	"redis":     {0xd5, 0x5e, 0x00, 0xff},
 	"mosquitto": {0xb5, 0x6b, 0x9b, 0xff},
 	"relay":     {0x74, 0x80, 0x8c, 0xff},
@@ -73,12 +74,12 @@ func (p points) YError(i int) (low, up float64) {
 	return s.Median - s.Min, s.Max - s.Median
 }
 
-// bars draws one workload's rates: a bar for each peer, the best known limit at the bottom.
-func bars(r *bench.Report, w bench.Workload) (template.HTML, error) {
-	p := newPlot("million deliveries/s", "")
+// bars draws one workload's rates, of which metric is one: a bar for each peer, the best known limit at the bottom.
+func bars(r *bench.Report, w bench.Workload, metric bench.Metric) (template.HTML, error) {
+	p := newPlot("million "+string(metric), "")
 	var names []string
 	for _, peer := range slices.Backward(r.Peers) {
-		spread, ok := r.Row(w.Name, peer.Key).Spread(bench.Rate)
+		spread, ok := r.Row(w.Name, peer.Key).Spread(metric)
 		if !ok {
 			continue
 		}

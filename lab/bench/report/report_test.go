@@ -117,6 +117,38 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// What was measured of a cluster has sections of its own.
+func TestCluster(t *testing.T) {
+	r := fixture()
+	r.Peers = []bench.Peer{{Key: "lab", Title: "Pub/Sub Lab", Version: "of this checkout"}, {Key: "jetstream", Title: "JetStream directly", Version: "v2"}}
+	r.Workloads = []bench.Workload{
+		{Name: "acks", Title: "1 publisher", Kind: bench.Acknowledged}, {Name: "shared", Title: "1 → 60 over 3 brokers", Kind: bench.Shared, Subscribers: 60},
+	}
+	r.Rows = []bench.Row{
+		{Workload: "acks", Peer: "lab", Samples: map[bench.Metric][]float64{bench.Acks: {900e3}, bench.StreamCPU: {1000}, bench.CPU: {300}, bench.Read: {65.1}}},
+		{Workload: "acks", Peer: "jetstream", Samples: map[bench.Metric][]float64{bench.Acks: {45e3, 45e3, 900}, bench.StreamCPU: {30e3}}},
+		{Workload: "shared", Peer: "lab", Samples: map[bench.Metric][]float64{bench.Rate: {20e6}, bench.StreamCPU: {1500}, bench.CPU: {35}, bench.Read: {195}}},
+	}
+	r.Constants = []bench.Constant{{What: "NATS: bytes", Metric: bench.Read, Is: 65}, {What: "each core", Metric: bench.Rate, Is: 40e6}}
+	var out bytes.Buffer
+	Markdown(&out, r)
+	for _, want := range []string{
+		"| **acknowledged lines/s** |  |  |\n| 1 publisher | 900 k<br><sub>900 k – 900 k</sub> | 45.0 k (20×)<br><sub>900 – 45.0 k</sub> |",
+		"| **CPU of all NATS servers per line** |  |  |\n| 1 publisher | 1.00 µs<br><sub>1.00 µs – 1.00 µs</sub> | 30.0 µs (30×)<br>",
+		"| 1 publisher | 65.1 B<br><sub>65.1 B – 65.1 B</sub> | – |\n| 1 → 60 over 3 brokers | 195 B<br>",
+		"| NATS: bytes | 65.0 B |\n| each core | 40.0 M |",
+	} {
+		assert.Contains(t, out.String(), want)
+	}
+	out.Reset()
+	require.NoError(t, HTML(&out, r))
+	assert.Equal(t, 1, strings.Count(out.String(), "<figure>"))
+	for _, want := range []string{"Acknowledged lines a second", "To calculate with", "<td>65.0 B</td>", "has no broker"} {
+		assert.Contains(t, out.String(), want)
+	}
+	assert.NotContains(t, out.String(), "is no broker")
+}
+
 // Whatever was left out, there is a report.
 func TestHTMLOfLittle(t *testing.T) {
 	r := fixture()

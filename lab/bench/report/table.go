@@ -25,7 +25,7 @@ type line struct {
 
 // cell is one peer's value.
 type cell struct {
-	Value, Range string // Value is "–" where the peer cannot do the workload
+	Value, Range string // Value is "–" where the peer cannot do the workload, or the metric is not its
 	Ratio        string // how many times better our broker is
 	Problem      string
 	Ours         bool
@@ -45,8 +45,11 @@ type sectionLine struct {
 }
 
 var sections = []section{
-	{"deliveries/s", []bench.Kind{bench.Throughput, bench.Replay}, []sectionLine{{bench.Rate, ""}}},
-	{"broker CPU per delivery", []bench.Kind{bench.Throughput, bench.Replay}, []sectionLine{{bench.CPU, ""}}},
+	{"acknowledged lines/s", []bench.Kind{bench.Acknowledged}, []sectionLine{{bench.Acks, ""}}},
+	{"deliveries/s", []bench.Kind{bench.Throughput, bench.Replay, bench.Shared}, []sectionLine{{bench.Rate, ""}}},
+	{"broker CPU per delivery", []bench.Kind{bench.Throughput, bench.Replay, bench.Acknowledged, bench.Shared}, []sectionLine{{bench.CPU, ""}}},
+	{"CPU of all NATS servers per line", []bench.Kind{bench.Acknowledged, bench.Shared}, []sectionLine{{bench.StreamCPU, ""}}},
+	{"bytes read by all brokers per line", []bench.Kind{bench.Acknowledged, bench.Shared}, []sectionLine{{bench.Read, ""}}},
 	{"latency", []bench.Kind{bench.Latency}, []sectionLine{{bench.P50, ", p50"}, {bench.P99, ", p99"}, {bench.P999, ", p99.9"}}},
 	{"resident memory for each of", []bench.Kind{bench.Memory}, []sectionLine{{bench.Resident, ""}}},
 }
@@ -77,6 +80,9 @@ func newCell(row, ours *bench.Row, metric bench.Metric) cell {
 		return cell{Value: "–"}
 	}
 	spread, ok := row.Spread(metric)
+	if !ok && row.Problem == "" {
+		return cell{Value: "–"}
+	}
 	if !ok {
 		return cell{Value: "✘", Problem: row.Problem}
 	}
@@ -86,7 +92,7 @@ func newCell(row, ours *bench.Row, metric bench.Metric) cell {
 	}
 	if mine, ok := ours.Spread(metric); ok {
 		ratio := spread.Median / mine.Median
-		if metric == bench.Rate {
+		if metric == bench.Rate || metric == bench.Acks {
 			ratio = 1 / ratio
 		}
 		c.Ratio = times(ratio)
@@ -110,14 +116,16 @@ func times(ratio float64) string {
 // format writes a value with three digits and its unit.
 func format(metric bench.Metric, x float64) string {
 	switch metric {
-	case bench.Rate:
+	case bench.Rate, bench.Acks:
 		value, prefix := humanize.ComputeSI(x)
-		return three(value) + " " + prefix
-	case bench.CPU:
+		return strings.TrimSpace(three(value) + " " + prefix)
+	case bench.CPU, bench.StreamCPU:
 		if x >= 1000 {
 			return three(x/1000) + " µs"
 		}
 		return three(x) + " ns"
+	case bench.Read:
+		return three(x) + " B"
 	case bench.Resident:
 		return three(x/1024) + " KB"
 	}
@@ -157,6 +165,9 @@ func write(out io.Writer, r *bench.Report, markdown bool) {
 	fmt.Fprintln(out, legend(r)+"\n")
 	if len(r.Verdicts) > 0 {
 		render(judged(r))
+	}
+	if len(r.Constants) > 0 {
+		render(calculated(r))
 	}
 	for _, problem := range problems(r) {
 		fmt.Fprintln(out, "✘ "+problem)
@@ -205,6 +216,15 @@ func judged(r *bench.Report) table.Writer {
 	t.AppendHeader(table.Row{"", "target", "wanted", "measured"})
 	for _, v := range r.Verdicts {
 		t.AppendRow(table.Row{sign(v.Met), v.What, v.Want, v.Got})
+	}
+	return t
+}
+
+func calculated(r *bench.Report) table.Writer {
+	t := table.NewWriter()
+	t.AppendHeader(table.Row{"to calculate with", ""})
+	for _, c := range r.Constants {
+		t.AppendRow(table.Row{c.What, format(c.Metric, c.Is)})
 	}
 	return t
 }
