@@ -43,9 +43,6 @@ func TestBenchOfAClusterHasNoPeers(t *testing.T) {
 
 // The command with processes, as it is typed but for what makes it long.
 func TestBenchOfACluster(t *testing.T) {
-	if _, there, err := peer.NATSProgram(); err != nil || !there {
-		t.Skip("nats-server is neither on the path nor built yet (go run ./lab bench builds it)")
-	}
 	m := measure{Cluster: true, Quick: true, Only: "^shared-20x1$", Rounds: 1, Out: t.TempDir()}
 	err := m.Run(&signals{run: t.Context()})
 	if errors.Is(err, bench.ErrInMemory) {

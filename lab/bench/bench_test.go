@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"testing"
 	"time"
 
@@ -20,28 +19,11 @@ import (
 	"pubsublab/lab/bench/report"
 )
 
-// present are the peers that need not be built for minutes.
-func present(t *testing.T) []string {
-	if natsThere(t) {
-		return peer.Keys // those that are missing are reported
-	}
-	return slices.DeleteFunc(slices.Clone(peer.Keys), func(key string) bool { return key == "nats" })
-}
-
-func natsThere(t *testing.T) bool {
-	_, there, err := peer.NATSProgram()
-	require.NoError(t, err)
-	if !there {
-		t.Log("left out: nats-server is neither on the path nor built yet (go run ./lab bench builds it)")
-	}
-	return there
-}
-
 // Every kind of workload with every peer that is there, at a small scale: all deliveries are counted and checked.
 func TestRun(t *testing.T) {
 	var steps []bench.Step
 	r, err := bench.Run(t.Context(), bench.Options{
-		Only: regexp.MustCompile("^(2to2-64|topics-64|tls-64|replay-64|latency-1000|memory)$"), Peers: present(t), Rounds: 1,
+		Only: regexp.MustCompile("^(2to2-64|topics-64|tls-64|replay-64|latency-1000|memory)$"), Peers: peer.Keys, Rounds: 1,
 		Run: time.Millisecond, Latency: 300 * time.Millisecond, Idle: 20, History: 1 << 20,
 	}, func(s bench.Step) { steps = append(steps, s) })
 	require.NoError(t, err)
@@ -79,9 +61,6 @@ func TestNoSuchWorkload(t *testing.T) {
 
 // cluster runs some workloads of a cluster, at a small scale, and tells what it leaves behind: files and processes.
 func cluster(t *testing.T, ctx context.Context, only string, say func(bench.Step)) (*bench.Report, error) {
-	if !natsThere(t) {
-		t.SkipNow()
-	}
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)
 	r, err := bench.Run(ctx, bench.Options{Cluster: true, Only: regexp.MustCompile(only), Rounds: 1, Run: time.Millisecond, Idle: 20}, say)

@@ -2,7 +2,6 @@
 package peer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +15,6 @@ import (
 
 	"pubsublab/lab/bench/dialect"
 )
-
-// NATSVersion is what is built where no nats-server is on the path.
-const NATSVersion = "v2.15.2"
 
 // Keys name all peers, in the order in which they are shown. The first is this project's broker.
 var Keys = []string{"lab", "nats", "redis", "mosquitto", "relay", "kernel"}
@@ -89,7 +85,7 @@ func (p *Peer) find(ctx context.Context, dir string, say func(string)) (how stri
 		p.Version = runtime.Version()
 		p.program, err = build(ctx, dir, "limit", "pubsublab/lab/bench/limit", say)
 	case "nats":
-		if how, err = p.findNATS(ctx, say); how != "" || err != nil {
+		if how, err = p.findNATS(ctx, dir, say); how != "" || err != nil {
 			return how, err
 		}
 		p.Version, err = firstLine(p.program, "--version")
@@ -110,38 +106,20 @@ func (p *Peer) find(ctx context.Context, dir string, say func(string)) (how stri
 	return "", err
 }
 
-// NATSProgram looks for nats-server on the path, and then for one that was built before. Where there is none, path is where to build it.
-func NATSProgram() (path string, there bool, err error) {
-	if path, err = exec.LookPath("nats-server"); err == nil {
-		return path, true, nil
+// findNATS looks on the path, and then builds the one whose version go.mod has.
+func (p *Peer) findNATS(ctx context.Context, dir string, say func(string)) (how string, err error) {
+	if p.program, err = exec.LookPath("nats-server"); err == nil {
+		return "", nil
 	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", false, err
-	}
-	path = filepath.Join(cache, "pubsublab", "nats-server-"+NATSVersion, executable("nats-server"))
-	_, err = os.Stat(path)
-	return path, err == nil, nil
-}
-
-// findNATS builds one where none is there.
-func (p *Peer) findNATS(ctx context.Context, say func(string)) (how string, err error) {
-	there := false
-	if p.program, there, err = NATSProgram(); there || err != nil {
-		return "", err
-	}
-	say("building nats-server " + NATSVersion)
-	install := exec.CommandContext(ctx, "go", "install", "github.com/nats-io/nats-server/v2@"+NATSVersion)
-	install.Env = append(os.Environ(), "GOBIN="+filepath.Dir(p.program))
-	if output, err := install.CombinedOutput(); ctx.Err() != nil {
+	if p.program, err = build(ctx, dir, "nats-server", "github.com/nats-io/nats-server/v2", say); ctx.Err() != nil {
 		return "", context.Cause(ctx)
 	} else if err != nil {
-		return fmt.Sprintf("no nats-server on the path, and it cannot be built (%s): install it", cmp.Or(lastLine(output), err.Error())), nil
+		return fmt.Sprintf("no nats-server on the path, and it cannot be built (%v): install it", err), nil
 	}
 	return "", nil
 }
 
-// build makes a program of this module.
+// build makes a program of this module, or of one that it requires.
 func build(ctx context.Context, dir, name, pkg string, say func(string)) (string, error) {
 	path := filepath.Join(dir, executable(name))
 	if _, err := os.Stat(path); err == nil {

@@ -23,7 +23,7 @@ func TestMissing(t *testing.T) {
 	assert.Empty(t, found)
 	require.Len(t, missing, 3)
 	assert.Equal(t, "NATS", missing[0].Title, "in the order of Keys")
-	assert.Contains(t, missing[0].How, "cannot be built (exec:")
+	assert.Contains(t, missing[0].How, "cannot be built (go build github.com/nats-io/nats-server/v2")
 	assert.Contains(t, missing[1].How, "apt-get install redis-server")
 	assert.Contains(t, missing[2].How, "apt-get install mosquitto")
 }
