@@ -210,7 +210,7 @@ func TestFaultsOnTheWayToTheStream(t *testing.T) {
 		}
 		brokers[i] = connect(t, cfg)
 	}
-	l := publish(t, 2, 300, brokers...)
+	l := publish(t, 2, 5000, brokers...)
 	l.wait()
 	l.check(brokers...)
 	for _, w := range ways[:2] {
@@ -227,9 +227,9 @@ func TestServerRestarts(t *testing.T) {
 	cfg := n.config()
 	cfg.History = 64 << 20
 	a, b := connect(t, cfg), connect(t, cfg)
-	l := publish(t, 2, 3000, a, b)
-	for seq := range uint64(3) {
-		a.waitFor(t, 1000+4000*seq)
+	l := publish(t, 2, 10_000, a, b)
+	for i := range uint64(3) {
+		a.waitFor(t, 5000+25_000*i)
 		n.stop()
 		n.start()
 	}
@@ -246,11 +246,11 @@ func TestClusterRestarts(t *testing.T) {
 	cfg.Replicas = 3
 	cfg.History = 64 << 20
 	a, b := connect(t, cfg), connect(t, cfg)
-	l := publish(t, 2, 3000, a, b)
+	l := publish(t, 2, 10_000, a, b)
 	for i, n := range nodes {
-		a.waitFor(t, 1000+3000*uint64(i))
+		a.waitFor(t, 5000+25_000*uint64(i))
 		n.stop()
-		a.waitFor(t, 2500+3000*uint64(i)) // the two others go on
+		a.waitFor(t, 15_000+25_000*uint64(i)) // the two others go on
 		n.start()
 		require.Eventually(t, func() bool { return caughtUp(n, cfg.Stream) }, patience, 50*time.Millisecond)
 	}
@@ -259,8 +259,8 @@ func TestClusterRestarts(t *testing.T) {
 	sameState(t, a, b, connect(t, cfg))
 }
 
-// waitFor waits until so many messages are read.
-func (j *Journal) waitFor(t *testing.T, seq uint64) {
+// waitFor waits until so many lines are read.
+func (j *Journal) waitFor(t *testing.T, lines uint64) {
 	t.Helper()
-	require.Eventually(t, func() bool { return j.seq.Load() >= seq }, patience, time.Millisecond)
+	require.Eventually(t, func() bool { return j.Next() > lines }, patience, time.Millisecond)
 }

@@ -26,9 +26,8 @@ import (
 )
 
 const (
-	// window is how many bytes may be on their way through the stream. With
-	// letterOverhead that is 2,048 small entries at most: where each is synced to
-	// disk, they wait for each other.
+	// window is how many bytes may be appended and not in the order yet. With
+	// letterOverhead that is 8,192 small entries at most.
 	window = 4 << 20
 
 	// checkpointEvery is after how many bytes of messages the order is saved. It

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/nats-io/nats.go"
 
@@ -11,108 +12,187 @@ import (
 	"pubsublab/server/journal"
 )
 
-// A message of the stream is one entry of one broker process, its producer: the
-// lines as they are, and the rest in headers. One that holds no more than the
-// first three headers is a mark, to be read back.
+// A message of the stream is consecutive entries of one broker process, its
+// producer. The payload is their lines as they are; headers say the rest, one
+// Pubsub-Entry for each entry:
+//
+//	lines=2 name=ada topic=news run=r first=7
+//	event=left name=ada topic=news role=PUBLISHER lines=9 reason=eof
+//	mark
+//
+// What an entry has not is left out. A mark is there to be read back.
 const (
 	headerProducer = "Pubsub-Producer"
-	headerNumber   = "Pubsub-Number"  // of the producer's entry, from 1
+	headerNumber   = "Pubsub-Number"  // of the first entry among the producer's, from 1
 	headerAttempt  = "Pubsub-Attempt" // of the producer to send from some entry on
-
-	headerName  = "Pubsub-Name"  // the publisher's, or that of the client an event is about
-	headerTopic = "Pubsub-Topic" // none for none
-	headerRun   = "Pubsub-Run"
-	headerFirst = "Pubsub-First" // the first line's number in the run
-
-	headerEvent  = "Pubsub-Event"
-	headerRole   = "Pubsub-Role"
-	headerLines  = "Pubsub-Lines"
-	headerReason = "Pubsub-Reason"
+	headerEntry    = "Pubsub-Entry"
 )
 
-// headerRoom is more than the headers of a message take, in bytes.
-const headerRoom = 4 << 10
+const (
+	// maxGroup is about how many bytes a message of several entries has.
+	maxGroup = 64 << 10
+	// headerRoom is more than the headers of a message of one entry take, in bytes.
+	headerRoom = 4 << 10
+)
+
+// mark says that an entry is a mark.
+const mark = "mark"
 
 // message is what a message of the stream says.
 type message struct {
 	producer string
 	number   uint64
 	attempt  uint64
-	entry    journal.Entry // without what the order decides
+	entries  []journal.Entry // without what the order decides
 }
 
 func (m *message) encode(subject string) *nats.Msg {
-	e := &m.entry
-	h := nats.Header{}
-	set := func(key, value string) {
-		if value != "" {
-			h[key] = []string{value}
-		}
+	h := nats.Header{
+		headerProducer: {m.producer},
+		headerNumber:   {strconv.FormatUint(m.number, 10)},
+		headerAttempt:  {strconv.FormatUint(m.attempt, 10)},
 	}
-	number := func(key string, n uint64) { h[key] = []string{strconv.FormatUint(n, 10)} }
-	set(headerProducer, m.producer)
-	number(headerNumber, m.number)
-	number(headerAttempt, m.attempt)
-	set(headerName, e.From)
-	set(headerTopic, e.Topic)
-	if e.Run != "" {
-		set(headerRun, e.Run)
-		number(headerFirst, e.First)
+	size := 0
+	for i := range m.entries {
+		size += len(m.entries[i].Lines)
 	}
-	if e.Event != nil {
-		set(headerEvent, e.Event.Kind.String())
-		set(headerRole, e.Event.Role.String())
-		set(headerName, e.Event.Name)
-		set(headerTopic, e.Event.Topic)
-		if e.Event.Kind == protocol.Left {
-			number(headerLines, e.Event.Lines)
-			set(headerReason, string(e.Event.Reason))
-		}
+	data := make([]byte, 0, size)
+	for i := range m.entries {
+		data = append(data, m.entries[i].Lines...)
+		h[headerEntry] = append(h[headerEntry], describe(&m.entries[i]))
 	}
-	return &nats.Msg{Subject: subject, Header: h, Data: e.Lines}
+	return &nats.Msg{Subject: subject, Header: h, Data: data}
 }
 
-// decode reads a message. The entry's lines are those of data.
-func decode(h nats.Header, data []byte) (m message, err error) {
-	number := func(key string) (n uint64) {
-		n, parseErr := strconv.ParseUint(h.Get(key), 10, 64)
-		if parseErr != nil && err == nil {
-			err = fmt.Errorf("the header %s is %q, expected a number", key, h.Get(key))
+// describe says of an entry what its lines do not.
+func describe(e *journal.Entry) string {
+	var b []byte
+	set := func(key, value string) {
+		if value != "" {
+			b = append(append(append(append(b, ' '), key...), '='), value...)
 		}
-		return n
 	}
+	if v := e.Event; v != nil {
+		set("event", v.Kind.String())
+		set("name", v.Name)
+		set("topic", v.Topic)
+		set("role", v.Role.String())
+		if v.Kind == protocol.Left {
+			set("lines", strconv.FormatUint(v.Lines, 10))
+			set("reason", string(v.Reason))
+		}
+		return string(b[1:])
+	}
+	if e.Count > 0 {
+		set("lines", strconv.Itoa(e.Count))
+	}
+	set("name", e.From)
+	set("topic", e.Topic)
+	if e.Run != "" {
+		set("run", e.Run)
+		set("first", strconv.FormatUint(e.First, 10))
+	}
+	if len(b) == 0 {
+		return mark
+	}
+	return string(b[1:])
+}
+
+// decode reads a message. The entries' lines are those of data.
+func decode(h nats.Header, data []byte) (m message, err error) {
 	if m.producer = h.Get(headerProducer); m.producer == "" {
 		return m, fmt.Errorf("it has no header %s", headerProducer)
 	}
-	m.number = number(headerNumber)
-	m.attempt = number(headerAttempt)
-	e := &m.entry
-	if kind := h.Get(headerEvent); kind != "" {
-		e.Event = &protocol.Event{Name: h.Get(headerName), Topic: h.Get(headerTopic)}
-		switch kind {
-		case protocol.Joined.String():
-			e.Event.Kind = protocol.Joined
-		case protocol.Left.String():
-			e.Event.Kind = protocol.Left
-			e.Event.Lines = number(headerLines)
-			e.Event.Reason = protocol.Reason(h.Get(headerReason))
-		default:
-			return m, fmt.Errorf("the header %s is %q, expected %s or %s", headerEvent, kind, protocol.Joined, protocol.Left)
-		}
-		role, roleErr := protocol.ParseRole(h.Get(headerRole))
-		if roleErr != nil {
-			return m, fmt.Errorf("the header %s: %w", headerRole, roleErr)
-		}
-		e.Event.Role = role
+	if m.number, err = number(headerNumber, h.Get(headerNumber)); err != nil {
 		return m, err
 	}
-	if n := len(data); n > 0 && data[n-1] != '\n' {
-		return m, fmt.Errorf("the last line has no end")
+	if m.attempt, err = number(headerAttempt, h.Get(headerAttempt)); err != nil {
+		return m, err
 	}
-	e.From, e.Topic, e.Run = h.Get(headerName), h.Get(headerTopic), h.Get(headerRun)
-	e.Lines, e.Count = data, bytes.Count(data, []byte{'\n'})
-	if e.Run != "" {
-		e.First = number(headerFirst)
+	texts := h.Values(headerEntry)
+	m.entries = make([]journal.Entry, len(texts))
+	for i, text := range texts {
+		e := &m.entries[i]
+		if err := parse(e, text); err != nil {
+			return m, fmt.Errorf("the header %s %q: %w", headerEntry, text, err)
+		}
+		end := 0
+		for range e.Count {
+			n := bytes.IndexByte(data[end:], '\n') + 1
+			if n == 0 {
+				return m, fmt.Errorf("the header %s %q: there are fewer lines", headerEntry, text)
+			}
+			end += n
+		}
+		if end > 0 {
+			e.Lines = data[:end:end]
+			data = data[end:]
+		}
 	}
-	return m, err
+	if len(data) > 0 {
+		return m, fmt.Errorf("%d bytes more than its entries say", len(data))
+	}
+	return m, nil
+}
+
+func number(what, text string) (uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("%s is %q, expected a number", what, text)
+	}
+	return n, nil
+}
+
+// parse reads what describe said.
+func parse(e *journal.Entry, text string) (err error) {
+	if text == mark {
+		return nil
+	}
+	var lines uint64
+	var v protocol.Event
+	var role string
+	for field := range strings.SplitSeq(text, " ") {
+		key, value, _ := strings.Cut(field, "=")
+		switch key {
+		case "event":
+			e.Event = &v
+			switch value {
+			case protocol.Joined.String():
+				v.Kind = protocol.Joined
+			case protocol.Left.String():
+				v.Kind = protocol.Left
+			default:
+				return fmt.Errorf("event is %q, expected %s or %s", value, protocol.Joined, protocol.Left)
+			}
+		case "lines":
+			lines, err = number(key, value)
+		case "name":
+			e.From = value
+		case "topic":
+			e.Topic = value
+		case "run":
+			e.Run = value
+		case "first":
+			e.First, err = number(key, value)
+		case "role":
+			role = value
+		case "reason":
+			v.Reason = protocol.Reason(value)
+		default:
+			return fmt.Errorf("unknown %q", field)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if e.Event == nil {
+		if e.Count = int(lines); e.Count < 0 {
+			return fmt.Errorf("%d lines", lines)
+		}
+		return nil
+	}
+	v.Name, v.Topic, v.Lines = e.From, e.Topic, lines
+	e.From, e.Topic = "", ""
+	v.Role, err = protocol.ParseRole(role)
+	return err
 }

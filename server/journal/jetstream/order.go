@@ -13,13 +13,13 @@ import (
 const (
 	// format is the version of the messages, and of what an order makes of them.
 	// Brokers of different formats must not share a stream.
-	format = 1
+	format = 2
 
 	// maxProducers is how many producers an order remembers; the one heard of
 	// longest ago is forgotten first.
 	maxProducers = 1 << 16
 
-	// messageOverhead is what counts for a message besides its lines, in bytes.
+	// messageOverhead is what counts for an entry besides its lines, in bytes.
 	messageOverhead = 256
 )
 
@@ -49,28 +49,37 @@ func newOrder(every int) *order {
 // take takes the message with the next sequence number in. A producer's entry
 // is accepted if it is the one after its last: a producer numbers its entries
 // and sends again what may not have arrived, from there on, so everything else
-// is a double, or comes behind something that will be sent again. The entry
-// returned is without lines that the publisher sent twice.
-func (o *order) take(at time.Time, m *message) (e journal.Entry, accepted bool) {
+// is a double, or comes behind something that will be sent again. The entries
+// returned, which are the message's, are those accepted, without lines that the
+// publisher sent twice.
+func (o *order) take(at time.Time, m *message) (accepted []journal.Entry) {
 	o.seq++
 	if o.since >= o.every { // the message before was a checkpoint's
 		o.since = 0
 	}
-	o.since += len(m.entry.Lines) + messageOverhead
+	for i := range m.entries {
+		o.since += len(m.entries[i].Lines) + messageOverhead
+	}
 	if o.due() {
 		o.checkpoints++
 	}
 	if at.After(o.time) {
 		o.time = at.UTC()
 	}
-	if m.number == 0 || m.number != o.last(m.producer)+1 {
-		return journal.Entry{}, false
+	last := o.last(m.producer)
+	if m.number == 0 || m.number > last+1 || m.number+uint64(len(m.entries)) <= last+1 {
+		return nil
 	}
-	o.producers.Add(m.producer, m.number)
-	e = o.runs.Admit(m.entry)
-	e.Time = o.time
-	o.next += uint64(e.Count)
-	return e, true
+	accepted = m.entries[last+1-m.number:]
+	o.producers.Add(m.producer, last+uint64(len(accepted)))
+	for i := range accepted {
+		e := &accepted[i]
+		*e = o.runs.Admit(*e)
+		e.Time = o.time
+		e.Pos = o.next
+		o.next += uint64(e.Count)
+	}
+	return accepted
 }
 
 // due tells whether what is known now is to be saved.

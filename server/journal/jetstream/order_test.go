@@ -3,6 +3,7 @@ package jetstream
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,8 +14,8 @@ import (
 	"pubsublab/server/journal/journaltest"
 )
 
-func entry(producer string, number uint64, e journal.Entry) *message {
-	return &message{producer: producer, number: number, entry: e}
+func from(producer string, number uint64, entries ...journal.Entry) *message {
+	return &message{producer: producer, number: number, entries: entries}
 }
 
 func TestOrderAcceptsWhatFollows(t *testing.T) {
@@ -28,20 +29,43 @@ func TestOrderAcceptsWhatFollows(t *testing.T) {
 		{"a", 2, false}, {"a", 1, true}, {"a", 1, false}, {"b", 1, true}, {"a", 3, false}, {"a", 2, true}, {"a", 3, true},
 		{"b", 3, false}, {"a", 2, false}, {"", 0, false}, {"b", 2, true},
 	} {
-		e, accepted := o.take(now, entry(c.producer, c.number, journaltest.Lines("ada: one two")))
-		assert.Equal(t, c.accepted, accepted, "message %d", i)
-		assert.Equal(t, c.accepted, e.Count == 2)
+		entries := o.take(now, from(c.producer, c.number, journaltest.Lines("ada: one two")))
+		assert.Equal(t, c.accepted, len(entries) == 1, "message %d", i)
+		assert.True(t, !c.accepted || entries[0].Count == 2)
 	}
 	assert.EqualValues(t, 11, o.next)
 	assert.EqualValues(t, 11, o.seq)
+}
+
+// Entries that share a message are accepted one by one: what is sent again need
+// not be in the same company.
+func TestOrderAcceptsApartOfAMessage(t *testing.T) {
+	o := newOrder(checkpointEvery)
+	entries := func(from, to int) (list []journal.Entry) {
+		for n := from; n <= to; n++ {
+			list = append(list, journaltest.Lines(fmt.Sprintf("ada: %d", n)))
+		}
+		return list
+	}
+	var got []string
+	for _, c := range []struct{ from, to, accepted int }{
+		{1, 3, 3}, {2, 3, 0}, {2, 5, 2}, {7, 9, 0}, {6, 6, 1}, {1, 8, 2}, {4, 8, 0}, {8, 9, 1}, {10, 9, 0},
+	} {
+		accepted := o.take(time.Now(), from("a", uint64(c.from), entries(c.from, c.to)...))
+		require.Len(t, accepted, c.accepted, "%v", c)
+		got = append(got, journaltest.Texts(accepted)...)
+	}
+	require.Equal(t, []string{
+		"1 ada: 1", "2 ada: 2", "3 ada: 3", "4 ada: 4", "5 ada: 5", "6 ada: 6", "7 ada: 7", "8 ada: 8", "9 ada: 9",
+	}, got)
 }
 
 func TestOrderTimesNeverRunBackwards(t *testing.T) {
 	o := newOrder(checkpointEvery)
 	now := time.Now().UTC()
 	for i, at := range []time.Duration{0, time.Second, -time.Hour, 2 * time.Second} {
-		e, _ := o.take(now.Add(at), entry("a", uint64(i+1), journaltest.Lines("ada: one")))
-		assert.Equal(t, now.Add([]time.Duration{0, time.Second, time.Second, 2 * time.Second}[i]), e.Time)
+		entries := o.take(now.Add(at), from("a", uint64(i+1), journaltest.Lines("ada: one")))
+		assert.Equal(t, now.Add([]time.Duration{0, time.Second, time.Second, 2 * time.Second}[i]), entries[0].Time)
 	}
 }
 
@@ -58,11 +82,11 @@ func TestOrderIsAPureFunction(t *testing.T) {
 	for range 2000 {
 		e := journaltest.OfRun(fmt.Sprint("r", rng.IntN(2)), 1+rng.Uint64N(50), fmt.Sprintf("p%d: one two", rng.IntN(5)))
 		producer := fmt.Sprint("b", rng.IntN(3))
-		m := entry(producer, o.last(producer)+rng.Uint64N(3), e)
+		m := from(producer, o.last(producer)+rng.Uint64N(3), slices.Repeat([]journal.Entry{e}, rng.IntN(4))...)
 		now = now.Add(time.Duration(rng.IntN(5)-1) * time.Millisecond)
-		want, accepted := o.take(now, m)
-		got, alike := loaded.take(now, m)
-		require.Equal(t, accepted, alike)
+		again := *m
+		again.entries = slices.Clone(m.entries)
+		want, got := o.take(now, m), loaded.take(now, &again)
 		require.Equal(t, want, got)
 		require.Equal(t, o.save("id"), loaded.save("id"))
 		if o.due() {
@@ -81,7 +105,7 @@ func TestOrderIsAPureFunction(t *testing.T) {
 func TestLoadOrder(t *testing.T) {
 	saved := newOrder(1).save("id")
 	_, err := loadOrder(saved, "other", 1)
-	require.ErrorContains(t, err, "it is of journal id in format 1, expected other in 1")
+	require.ErrorContains(t, err, "it is of journal id in format 2, expected other in 2")
 	_, err = loadOrder(saved[:len(saved)-1], "id", 1)
 	require.Error(t, err)
 }

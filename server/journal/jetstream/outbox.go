@@ -36,7 +36,7 @@ type letter struct {
 }
 
 // letterOverhead is what a letter counts for besides its lines, in bytes.
-const letterOverhead = 2 << 10
+const letterOverhead = 512
 
 func (l *letter) size() int { return len(l.entry.Lines) + letterOverhead }
 
@@ -109,16 +109,32 @@ func (o *outbox) rewind() {
 	o.sent = max(0, o.accepted-1)
 }
 
-// next returns the next letter to send, if there is one.
-func (o *outbox) next() (number uint64, e journal.Entry, ok bool) {
+// next returns the next letters to send, as many as a message should hold, and
+// the number of the first.
+func (o *outbox) next() (number uint64, group []journal.Entry) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.sent = max(o.sent, o.accepted-1) // of an earlier attempt some may have arrived since
-	if o.sent == len(o.letters) {
-		return 0, journal.Entry{}, false
+	number = o.first + uint64(o.sent)
+	for size := 0; o.sent < len(o.letters); o.sent++ {
+		e := o.letters[o.sent].entry
+		size += len(e.Lines) + headerSize(&e)
+		if size > maxGroup && len(group) > 0 {
+			break
+		}
+		group = append(group, e)
 	}
-	o.sent++
-	return o.first + uint64(o.sent-1), o.letters[o.sent-1].entry, true
+	return number, group
+}
+
+// headerSize is more than what an entry takes besides its lines, in bytes.
+func headerSize(e *journal.Entry) int {
+	const fixed = 200
+	size := fixed + len(e.From) + len(e.Topic) + len(e.Run)
+	if e.Event != nil {
+		size += len(e.Event.Name) + len(e.Event.Topic)
+	}
+	return size
 }
 
 // accept tells that all letters up to this number are in the order, the last

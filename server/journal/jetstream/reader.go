@@ -117,21 +117,23 @@ func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
 		m = message{}
 	}
 	j.mu.Lock()
-	e, accepted := j.order.take(at, &m)
+	entries := j.order.take(at, &m)
 	j.mu.Unlock()
 	j.seq.Store(j.order.seq)
-	if e.Count > 0 || e.Event != nil {
-		if err := j.Add(j.ctx, e); err != nil {
-			return err
+	for _, e := range entries {
+		if e.Count > 0 || e.Event != nil {
+			if err := j.Add(j.ctx, e); err != nil {
+				return err
+			}
 		}
 	}
 	if m.producer != j.producer {
 		return nil
 	}
 	switch last := j.order.last(j.producer); {
-	case accepted:
-		j.accepted = m.number
-		j.outbox.accept(m.number, j.order.seq)
+	case len(entries) > 0:
+		j.accepted = last
+		j.outbox.accept(last, j.order.seq)
 	case last < j.accepted:
 		j.cancel(errors.New("the order has forgotten this broker, which published nothing for so long"))
 	case m.number > last:

@@ -291,20 +291,18 @@ func (r *replay) take(msg jetstream.Msg, at time.Time) error {
 	if err != nil {
 		m = message{} // the log has heard of it
 	}
-	e, _ := r.order.take(at, &m)
-	if e.Count == 0 && e.Event == nil {
-		return nil
+	for _, e := range r.order.take(at, &m) {
+		if e.Count == 0 && e.Event == nil || !e.StartAt(r.from) {
+			continue
+		}
+		if e.Event != nil {
+			e.Event.Time = e.Time
+		}
+		if err := r.give(e); err != nil {
+			return err
+		}
 	}
-	e.Pos = r.order.next - uint64(e.Count)
-	if e.Event != nil {
-		event := *e.Event
-		event.Time = e.Time
-		e.Event = &event
-	}
-	if !e.StartAt(r.from) {
-		return nil
-	}
-	return r.give(e)
+	return nil
 }
 
 func (r *replay) jump(kept uint64) error {

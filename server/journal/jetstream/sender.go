@@ -8,6 +8,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// maxFlights is how many messages may be on their way through the stream. What is
+// appended meanwhile shares the next one: the stream's cost is per message.
+const maxFlights = 64
+
 // What goes wrong with an attempt without anybody saying so.
 var (
 	errHole    = errors.New("the stream has not taken an entry, but one after it")
@@ -54,8 +58,12 @@ func (j *Journal) attempt(n uint64) error {
 	patience := time.NewTimer(answerTimeout) // for the first flight: what is behind it waits in a queue
 	defer patience.Stop()
 	for {
-		for number, e, ok := j.outbox.next(); ok; number, e, ok = j.outbox.next() {
-			m := message{j.producer, number, n, e}
+		for len(flights) < maxFlights {
+			number, entries := j.outbox.next()
+			if len(entries) == 0 {
+				break
+			}
+			m := message{j.producer, number, n, entries}
 			after := j.seq.Load()
 			future, err := j.publish(m.encode(subject(j.cfg.Stream)))
 			if err != nil {

@@ -24,7 +24,7 @@ func TestWrongSettings(t *testing.T) {
 		change func(*jetstream.StreamConfig)
 	}{
 		{"was not made for a journal", func(c *jetstream.StreamConfig) { c.Metadata = nil }},
-		{`its pubsublab-format in the metadata is "0", expected "1"`, func(c *jetstream.StreamConfig) {
+		{`its pubsublab-format in the metadata is "0", expected "2"`, func(c *jetstream.StreamConfig) {
 			c.Metadata = map[string]string{metaID: a.ID(), metaFormat: "0"}
 		}},
 		{`its discard policy is "DiscardNew", expected "DiscardOld"`, func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardNew }},
