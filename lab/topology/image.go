@@ -45,10 +45,10 @@ func (d *docker) prepare(ctx context.Context, t *Topology, say Progress) (map[st
 		if d.images[name] == "" {
 			var err error
 			image := name
-			if recipe := t.images[name]; recipe.standIn {
-				image, err = d.pullOrBuild(ctx, name, recipe, say)
+			if r := t.images[name]; r.standIn {
+				image, err = d.pullOrBuild(ctx, name, r, say)
 			} else {
-				err = d.make(ctx, name, recipe.build, "", say)
+				err = d.make(ctx, name, r.build, "", say)
 			}
 			if err != nil {
 				return nil, err
@@ -63,18 +63,23 @@ func (d *docker) prepare(ctx context.Context, t *Topology, say Progress) (map[st
 // pullOrBuild returns the image where it is on the engine or can be pulled, or else the name of a stand-in. One that is
 // there already is preferred to asking the registry, which may take a while not to answer; it is built again, in case
 // what it is made from has changed, of which the engine's cache knows.
-func (d *docker) pullOrBuild(ctx context.Context, name string, recipe recipe, say Progress) (string, error) {
+func (d *docker) pullOrBuild(ctx context.Context, name string, r recipe, say Progress) (string, error) {
 	if _, err := d.api.ImageInspect(ctx, name); err == nil {
 		return name, nil
 	}
-	own, _ := recipe.name()
+	own, _ := r.name()
 	standIn := "pubsublab/" + own
+	pullErr := errors.New("not tried again")
 	if _, err := d.api.ImageInspect(ctx, standIn); err != nil {
-		if err := d.fetch(ctx, name, say); err == nil || ctx.Err() != nil {
+		if pullErr = d.fetch(ctx, name, say); pullErr == nil || ctx.Err() != nil {
 			return name, ctx.Err()
 		}
 	}
-	return standIn, d.make(ctx, standIn, recipe.build, fmt.Sprintf("stands in for %s, which cannot be pulled; ", name), say)
+	err := d.make(ctx, standIn, r.build, fmt.Sprintf("stands in for %s, which cannot be pulled; ", name), say)
+	if err != nil {
+		return "", fmt.Errorf("the image %s can neither be pulled (%w) nor be replaced: %w", name, pullErr, err)
+	}
+	return standIn, nil
 }
 
 // make builds an image. The result is told with that remark before it.

@@ -98,8 +98,8 @@ func fromProject(p *types.Project) (*Topology, error) {
 
 // checkService reports the first thing about a service that the lab would not honour.
 func checkService(s types.ServiceConfig) error {
-	err := only("it", s, "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image",
-		"expose", "labels", "logging", "mem_limit", "networks", "pids_limit", "ports", "read_only", "security_opt",
+	err := only("it", s, "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "expose", "healthcheck", "image",
+		"labels", "logging", "mem_limit", "networks", "pids_limit", "ports", "read_only", "security_opt",
 		"stop_grace_period", "volumes")
 	if err != nil {
 		return err
