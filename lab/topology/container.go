@@ -261,6 +261,8 @@ func (c *containerUnit) follow(life context.Context, output client.ContainerAtta
 	stderr.end()
 	select {
 	case result := <-ended.Result:
+		// Engine 20.10 tells the end before it gives the ports back, which a successor wants, and answers this after that.
+		_, _ = c.ctr.State(life)
 		c.node.finish(int(result.StatusCode), nil)
 	case err := <-ended.Error:
 		c.node.finish(0, err)
