@@ -201,6 +201,7 @@ func TestFaultsOnTheWayToTheStream(t *testing.T) {
 	for i := range brokers {
 		cfg := n.config()
 		cfg.History = 64 << 20
+		cfg.group = 1 << 10 // so that there are many messages
 		ways[i] = &lossy{rng: rand.New(rand.NewPCG(seed, uint64(i)))}
 		if i < 2 {
 			cfg.wrap = func(next publishFunc) publishFunc {
@@ -210,7 +211,7 @@ func TestFaultsOnTheWayToTheStream(t *testing.T) {
 		}
 		brokers[i] = connect(t, cfg)
 	}
-	l := publish(t, 2, 5000, brokers...)
+	l := publish(t, 2, 2000, brokers...)
 	l.wait()
 	l.check(brokers...)
 	for _, w := range ways[:2] {

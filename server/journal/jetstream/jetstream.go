@@ -64,6 +64,7 @@ type Config struct {
 
 	// Of tests.
 	every int                                // instead of checkpointEvery
+	group int                                // instead of maxGroup
 	wrap  func(next publishFunc) publishFunc // what publishing really does
 }
 
@@ -111,6 +112,9 @@ func Connect(ctx context.Context, cfg Config) (*Journal, error) {
 	}
 	if cfg.every == 0 {
 		cfg.every = checkpointEvery
+	}
+	if cfg.group == 0 {
+		cfg.group = maxGroup
 	}
 	if protocol.CheckName(cfg.Stream) != nil || strings.Contains(cfg.Stream, ".") {
 		return nil, fmt.Errorf("bad stream name %q, expected 1 to %d of A-Z a-z 0-9 _ -", cfg.Stream, protocol.MaxName)
@@ -167,7 +171,7 @@ func open(ctx context.Context, cfg Config, patience time.Duration) (j *Journal, 
 	}
 	j = &Journal{
 		log: cfg.Log, cfg: cfg, nc: nc, js: js,
-		producer: rand.Text(), outbox: newOutbox(window), holes: make(chan uint64, 1), replays: make(chan struct{}, maxReplays),
+		producer: rand.Text(), outbox: newOutbox(window, cfg.group), holes: make(chan uint64, 1), replays: make(chan struct{}, maxReplays),
 		quiet: make(chan struct{}),
 	}
 	j.publish = func(m *nats.Msg) (jetstream.PubAckFuture, error) {

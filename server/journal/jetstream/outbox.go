@@ -12,6 +12,7 @@ import (
 // or not brought back. It bounds how much that can be.
 type outbox struct {
 	window int // bytes
+	group  int // about how many bytes of letters go into a message
 
 	mu        sync.Mutex
 	letters   []letter // in their order
@@ -40,9 +41,10 @@ const letterOverhead = 512
 
 func (l *letter) size() int { return len(l.entry.Lines) + letterOverhead }
 
-func newOutbox(window int) *outbox {
+func newOutbox(window, group int) *outbox {
 	return &outbox{
 		window:  window,
+		group:   group,
 		first:   1,
 		room:    make(chan struct{}),
 		more:    make(chan struct{}, 1),
@@ -119,7 +121,7 @@ func (o *outbox) next() (number uint64, group []journal.Entry) {
 	for size := 0; o.sent < len(o.letters); o.sent++ {
 		e := o.letters[o.sent].entry
 		size += len(e.Lines) + headerSize(&e)
-		if size > maxGroup && len(group) > 0 {
+		if size > o.group && len(group) > 0 {
 			break
 		}
 		group = append(group, e)
