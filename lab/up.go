@@ -103,21 +103,21 @@ func whereBrokers(lab *topology.Lab) string {
 // subscribers have ended, in the reverse order of their start. Clients without a broker would try to reach one for good,
 // so they are given up after a while.
 func wait(ctx context.Context, lab *topology.Lab) ([]ended, error) {
-	ctx, giveUp := context.WithCancelCause(ctx)
+	clients, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
 	go func() {
 		for _, n := range lab.Nodes() {
 			if n.Spec.Role == topology.Broker {
 				select {
 				case <-n.Done():
-				case <-ctx.Done():
+				case <-clients.Done():
 				}
 			}
 		}
 		select {
 		case <-time.After(orphanTime):
 			giveUp(errors.New("every broker has ended before it"))
-		case <-ctx.Done():
+		case <-clients.Done():
 		}
 	}()
 	isClient := func(n *topology.Node) bool {
@@ -125,7 +125,7 @@ func wait(ctx context.Context, lab *topology.Lab) ([]ended, error) {
 	}
 	for _, n := range lab.Nodes() {
 		if isClient(n) {
-			if _, err := n.Wait(ctx); err != nil {
+			if _, err := n.Wait(clients); err != nil {
 				return nil, err
 			}
 		}

@@ -89,6 +89,9 @@ func DialSubscriber(ctx context.Context, addr string, cfg Config) (*Subscriber, 
 	s.closing, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.current.Store(s.session)
 	s.next = s.session.welcome.Next
+	if asked := cfg.From.Position(); asked > 0 {
+		s.next = min(s.next, asked) // a gap is to come that leads up to it
+	}
 	return s, nil
 }
 

@@ -177,6 +177,21 @@ func TestSubscriberIsNotToldWhatWasBeforeIt(t *testing.T) {
 	s.Close()
 }
 
+// A connection that breaks behind the gap of what is no longer kept has not moved
+// the subscriber on (P12).
+func TestSubscriberLeavesNothingOutBehindAGap(t *testing.T) {
+	f := fake.New(t, func(p *fake.Peer) {
+		assert.Equal(t, protocol.FromPosition(5), p.Accept(" next=100").From)
+		p.Send("#gap\t95\n")
+	}, func(p *fake.Peer) {
+		assert.Equal(t, protocol.FromPosition(100), p.Accept(" next=100").From)
+		p.Send("100\t" + stamp + "\ta\t\thundred\n")
+		p.Line()
+	})
+	s := dialSubscriber(t, f, Config{From: protocol.FromPosition(5)})
+	wantItems(t, s, "#gap\t95", "hundred")
+}
+
 func TestSubscriberReadsTheNewHistoryOfARestartedServer(t *testing.T) {
 	for name, welcome := range map[string]string{
 		"whose next position is lower": " next=2",

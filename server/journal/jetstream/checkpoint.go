@@ -106,6 +106,9 @@ func (j *Journal) loadCheckpoint(ctx context.Context, kept uint64) (*order, erro
 	return j.loadFirst(ctx, list, kept)
 }
 
+// errReplaced says that there are newer checkpoints than those in a list.
+var errReplaced = errors.New("the checkpoints have been replaced meanwhile")
+
 // loadFirst loads the first in the list that is still there.
 func (j *Journal) loadFirst(ctx context.Context, list []saved, kept uint64) (*order, error) {
 	for _, s := range list {
@@ -123,9 +126,12 @@ func (j *Journal) loadFirst(ctx context.Context, list []saved, kept uint64) (*or
 		if err != nil {
 			return nil, unusable("the checkpoint %s of the stream %s: %v", s.name, j.cfg.Stream, err)
 		}
-		if o.seq+1 >= kept {
+		if o.seq == s.seq { // another one may have taken its name
 			return o, nil
 		}
+	}
+	if len(list) > 0 {
+		return nil, errReplaced
 	}
 	return nil, unusable("the stream %s keeps its messages from number %d on, and there is no checkpoint to begin with", j.cfg.Stream, kept)
 }

@@ -1,10 +1,12 @@
 package jetstream
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -106,6 +108,12 @@ func TestNoCheckpoint(t *testing.T) {
 
 // A broker that falls behind what the stream keeps says what is missing.
 func TestFallsBehind(t *testing.T) {
+	t.Run("and reads what it said last", func(t *testing.T) { fallBehind(t, true) })
+	t.Run("and reads nothing of it", func(t *testing.T) { fallBehind(t, false) })
+}
+
+func fallBehind(t *testing.T, last bool) {
+	end := uint64(323)
 	n := startNode(t)
 	a, slow := connect(t, small(n)), connect(t, small(n))
 	heard := journaltest.NewBench(t, slow)
@@ -116,12 +124,30 @@ func TestFallsBehind(t *testing.T) {
 		a.saved(t)
 	}
 	require.Less(t, slow.Next(), uint64(100))
-	own := make(chan error, 1)
-	require.NoError(t, slow.Append(t.Context(), journaltest.Lines("eve: mine"), func(err error) { own <- err }))
+	own := make(chan error, 2)
+	say := func() {
+		require.NoError(t, slow.Append(t.Context(), journaltest.Lines("eve: mine"), func(err error) { own <- err }))
+	}
+	say()
+	if !last { // the stream forgets that before it is read
+		for round := range 16 {
+			fill(t, a, 10*round+200, 10)
+			a.saved(t)
+		}
+		end += 16 * 20
+	}
+	say()
 
 	slow.Release(reader.Segment)
-	require.NoError(t, <-own, "what it had to say is not lost")
-	require.EqualValues(t, 322, slow.Next(), "P12: the same positions as elsewhere")
+	for range 2 {
+		select {
+		case err := <-own:
+			require.NoError(t, err)
+		case <-time.After(patience):
+			require.Fail(t, "what it had to say is lost")
+		}
+	}
+	require.EqualValues(t, end, slow.Next(), "P12: the same positions as elsewhere")
 	sameState(t, a, slow, connect(t, small(n)))
 
 	next, gaps := uint64(1), 0
@@ -133,8 +159,38 @@ func TestFallsBehind(t *testing.T) {
 		require.Equal(t, next, e.Pos, "P12: a gap of the right size, in its place")
 		next += uint64(e.Count)
 	}
-	require.EqualValues(t, 322, next)
+	require.EqualValues(t, end, next)
 	require.Equal(t, 1, gaps)
+}
+
+// Where entries are small and share messages, and others write into the stream
+// too, checkpoints reach as far back as it does.
+func TestCheckpointsReachBack(t *testing.T) {
+	n := startNode(t)
+	a := connect(t, small(n))
+	for range 40 {
+		done := make(chan error, 2000)
+		for i := range 2000 {
+			require.NoError(t, a.Append(t.Context(), journaltest.Lines(fmt.Sprintf("ada: %d", i)), func(err error) { done <- err }))
+		}
+		for range 2000 {
+			require.NoError(t, <-done)
+		}
+		for range 3 {
+			_, err := a.js.Publish(t.Context(), subject(a.cfg.Stream), bytes.Repeat([]byte("x"), 60<<10))
+			require.NoError(t, err)
+		}
+		a.saved(t)
+	}
+	stream, err := a.js.Stream(t.Context(), a.cfg.Stream)
+	require.NoError(t, err)
+	kept := stream.CachedInfo().State
+	require.Greater(t, kept.FirstSeq, uint64(1), "the stream has forgotten its beginning")
+	list, err := a.beginnings(t.Context())
+	require.NoError(t, err)
+	require.Less(t, list[0].seq+1-kept.FirstSeq, (kept.LastSeq-kept.FirstSeq)/4)
+	require.GreaterOrEqual(t, len(list), 8)
+	sameState(t, a, connect(t, small(n)))
 }
 
 // A part of a gap is missing for those who ask from its middle.

@@ -63,9 +63,10 @@ type Config struct {
 	Log *slog.Logger
 
 	// Of tests.
-	every int                                // instead of checkpointEvery
-	group int                                // instead of maxGroup
-	wrap  func(next publishFunc) publishFunc // what publishing really does
+	every  int                                // instead of checkpointEvery
+	group  int                                // instead of maxGroup
+	search time.Duration                      // instead of searchTime
+	wrap   func(next publishFunc) publishFunc // what publishing really does
 }
 
 type publishFunc func(*nats.Msg) (jetstream.PubAckFuture, error)
@@ -80,7 +81,7 @@ type Journal struct {
 	nc       *nats.Conn
 	js       jetstream.JetStream
 	bucket   jetstream.ObjectStore
-	names    uint64 // how many checkpoints have names of their own
+	names    uint64 // how many checkpoints have names of their own; all brokers agree
 	id       string
 	producer string
 	publish  publishFunc
@@ -93,10 +94,11 @@ type Journal struct {
 
 	troubled     atomic.Bool   // the log has heard that sending goes wrong
 	seq          atomic.Uint64 // of the last message read
-	holes        chan uint64   // the attempts in which something got lost, for the sender
+	holes        chan uint64   // for the sender: the latest attempt in which something got lost
 	consumptions sync.Map      // of jetstream.MessagesContext: those that are read
 	saving       atomic.Bool   // a checkpoint is being written
 	replays      chan struct{} // holds one for each replay that reads
+	searches     chan struct{} // holds one for each search through the stream
 	quieten      sync.Once
 	quiet        chan struct{} // closed when all replays have ended and none can begin
 
@@ -115,6 +117,9 @@ func Connect(ctx context.Context, cfg Config) (*Journal, error) {
 	}
 	if cfg.group == 0 {
 		cfg.group = maxGroup
+	}
+	if cfg.search == 0 {
+		cfg.search = searchTime
 	}
 	if protocol.CheckName(cfg.Stream) != nil || strings.Contains(cfg.Stream, ".") {
 		return nil, fmt.Errorf("bad stream name %q, expected 1 to %d of A-Z a-z 0-9 _ -", cfg.Stream, protocol.MaxName)
@@ -172,7 +177,7 @@ func open(ctx context.Context, cfg Config, patience time.Duration) (j *Journal, 
 	j = &Journal{
 		log: cfg.Log, cfg: cfg, nc: nc, js: js,
 		producer: rand.Text(), outbox: newOutbox(window, cfg.group), holes: make(chan uint64, 1), replays: make(chan struct{}, maxReplays),
-		quiet: make(chan struct{}),
+		quiet: make(chan struct{}), searches: make(chan struct{}, maxSearches),
 	}
 	j.publish = func(m *nats.Msg) (jetstream.PubAckFuture, error) {
 		return js.PublishMsgAsync(m, jetstream.WithRetryAttempts(0)) // one by one they would come out of order
@@ -234,6 +239,8 @@ func (j *Journal) sync(ctx context.Context) error {
 // NextLine asks the stream. What a publisher sent through another broker and
 // lands later is dropped as sent twice.
 func (j *Journal) NextLine(ctx context.Context, name, run string) (uint64, error) {
+	ctx, cancel := inTime(ctx)
+	defer cancel()
 	if err := j.sync(ctx); err != nil {
 		return 0, err
 	}
@@ -245,6 +252,8 @@ func (j *Journal) NextLine(ctx context.Context, name, run string) (uint64, error
 // Open asks the stream where a subscriber has seen more at another broker, or
 // wants what is not in memory here.
 func (j *Journal) Open(ctx context.Context, from protocol.From, filter protocol.Filter) (journal.Place, error) {
+	ctx, cancel := inTime(ctx)
+	defer cancel()
 	if from.Position() > j.Next() {
 		if err := j.sync(ctx); err != nil {
 			return journal.Place{}, err
@@ -254,12 +263,18 @@ func (j *Journal) Open(ctx context.Context, from protocol.From, filter protocol.
 	if err != nil || place.Next == 1 || place.Missing == 0 && place.Short == 0 && !from.First() {
 		return place, err
 	}
+	j.Release(place.Segment) // nobody is to wait meanwhile
 	past, ok, err := j.past(ctx, from, filter, place)
 	if ok || err != nil {
-		j.Release(place.Segment)
 		return past, err
 	}
-	return place, nil
+	return j.Mirror.Open(ctx, from, filter)
+}
+
+// inTime bounds how long a client waits to be let in: a connection that is gone
+// is not noticed before.
+func inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, protocol.RoleTimeout, errors.New("the stream does not answer"))
 }
 
 // Health knows what the last things sent have met with: where nothing is sent, it

@@ -52,11 +52,11 @@ func (m *message) encode(subject string) *nats.Msg {
 		headerNumber:   {strconv.FormatUint(m.number, 10)},
 		headerAttempt:  {strconv.FormatUint(m.attempt, 10)},
 	}
-	size := 0
+	bytes := 0
 	for i := range m.entries {
-		size += len(m.entries[i].Lines)
+		bytes += len(m.entries[i].Lines)
 	}
-	data := make([]byte, 0, size)
+	data := make([]byte, 0, bytes)
 	for i := range m.entries {
 		data = append(data, m.entries[i].Lines...)
 		h[headerEntry] = append(h[headerEntry], describe(&m.entries[i]))
@@ -133,6 +133,17 @@ func decode(h nats.Header, data []byte) (m message, err error) {
 		return m, fmt.Errorf("%d bytes more than its entries say", len(data))
 	}
 	return m, nil
+}
+
+// size returns how many bytes a message has in the stream, about.
+func size(h nats.Header, data []byte) int {
+	n := len(data)
+	for key, values := range h {
+		for _, value := range values {
+			n += len(key) + len(value) + len(": \r\n")
+		}
+	}
+	return n
 }
 
 func number(what, text string) (uint64, error) {

@@ -13,14 +13,15 @@ import (
 const (
 	// format is the version of the messages, and of what an order makes of them.
 	// Brokers of different formats must not share a stream.
-	format = 2
+	format = 3
 
 	// maxProducers is how many producers an order remembers; the one heard of
 	// longest ago is forgotten first.
 	maxProducers = 1 << 16
 
-	// messageOverhead is what counts for an entry besides its lines, in bytes.
-	messageOverhead = 256
+	// messageOverhead is about what a message takes in the stream besides what it
+	// says, in bytes.
+	messageOverhead = 64
 )
 
 // order is what a broker knows of the order after a message of the stream. It
@@ -33,7 +34,8 @@ type order struct {
 	next        uint64 // the position of the next line
 	time        time.Time
 	since       int    // bytes of messages since the last checkpoint
-	checkpoints uint64 // how many are due up to here
+	due         bool   // what is known now is to be saved
+	checkpoints uint64 // how many were due up to here
 	runs        *journal.Runs
 	producers   *simplelru.LRU[string, uint64] // the number of the last entry of each that was accepted
 }
@@ -46,21 +48,21 @@ func newOrder(every int) *order {
 	return &order{every: every, next: 1, runs: journal.NewRuns(), producers: producers}
 }
 
-// take takes the message with the next sequence number in. A producer's entry
+// take takes the message with the next sequence number in, which has so many
+// bytes and need not be a broker's. A producer's entry
 // is accepted if it is the one after its last: a producer numbers its entries
 // and sends again what may not have arrived, from there on, so everything else
 // is a double, or comes behind something that will be sent again. The entries
 // returned, which are the message's, are those accepted, without lines that the
 // publisher sent twice.
-func (o *order) take(at time.Time, m *message) (accepted []journal.Entry) {
+func (o *order) take(at time.Time, m *message, size int) (accepted []journal.Entry) {
 	o.seq++
-	if o.since >= o.every { // the message before was a checkpoint's
+	if o.due {
 		o.since = 0
 	}
-	for i := range m.entries {
-		o.since += len(m.entries[i].Lines) + messageOverhead
-	}
-	if o.due() {
+	o.since += size + messageOverhead
+	o.due = o.since >= o.every && m.producer != "" // who is then there to save it
+	if o.due {
 		o.checkpoints++
 	}
 	if at.After(o.time) {
@@ -82,9 +84,6 @@ func (o *order) take(at time.Time, m *message) (accepted []journal.Entry) {
 	return accepted
 }
 
-// due tells whether what is known now is to be saved.
-func (o *order) due() bool { return o.since >= o.every }
-
 // last returns the number of a producer's last accepted entry, 0 for none.
 func (o *order) last(producer string) uint64 {
 	n, _ := o.producers.Peek(producer)
@@ -99,6 +98,7 @@ type checkpoint struct {
 	Next        uint64
 	Time        time.Time
 	Since       int
+	Due         bool
 	Checkpoints uint64
 	Runs        []savedRun      // the one heard of longest ago first
 	Producers   []savedProducer // likewise
@@ -117,7 +117,7 @@ type savedProducer struct {
 // save writes the order down: the same bytes at every broker.
 func (o *order) save(id string) []byte {
 	c := checkpoint{
-		Format: format, Journal: id, Seq: o.seq, Next: o.next, Time: o.time, Since: o.since, Checkpoints: o.checkpoints,
+		Format: format, Journal: id, Seq: o.seq, Next: o.next, Time: o.time, Since: o.since, Due: o.due, Checkpoints: o.checkpoints,
 	}
 	o.runs.Each(func(name, run string, next uint64) { c.Runs = append(c.Runs, savedRun{name, run, next}) })
 	for _, producer := range o.producers.Keys() {
@@ -140,7 +140,7 @@ func loadOrder(data []byte, id string, every int) (*order, error) {
 		return nil, fmt.Errorf("it is of journal %s in format %d, expected %s in %d", c.Journal, c.Format, id, format)
 	}
 	o := newOrder(every)
-	o.seq, o.next, o.time, o.since, o.checkpoints = c.Seq, c.Next, c.Time, c.Since, c.Checkpoints
+	o.seq, o.next, o.time, o.since, o.due, o.checkpoints = c.Seq, c.Next, c.Time, c.Since, c.Due, c.Checkpoints
 	for _, r := range c.Runs {
 		o.runs.Admit(journal.Entry{From: r.Name, Run: r.Run, First: r.Next})
 	}

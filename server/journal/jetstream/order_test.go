@@ -29,7 +29,7 @@ func TestOrderAcceptsWhatFollows(t *testing.T) {
 		{"a", 2, false}, {"a", 1, true}, {"a", 1, false}, {"b", 1, true}, {"a", 3, false}, {"a", 2, true}, {"a", 3, true},
 		{"b", 3, false}, {"a", 2, false}, {"", 0, false}, {"b", 2, true},
 	} {
-		entries := o.take(now, from(c.producer, c.number, journaltest.Lines("ada: one two")))
+		entries := o.take(now, from(c.producer, c.number, journaltest.Lines("ada: one two")), 100)
 		assert.Equal(t, c.accepted, len(entries) == 1, "message %d", i)
 		assert.True(t, !c.accepted || entries[0].Count == 2)
 	}
@@ -51,7 +51,7 @@ func TestOrderAcceptsApartOfAMessage(t *testing.T) {
 	for _, c := range []struct{ from, to, accepted int }{
 		{1, 3, 3}, {2, 3, 0}, {2, 5, 2}, {7, 9, 0}, {6, 6, 1}, {1, 8, 2}, {4, 8, 0}, {8, 9, 1}, {10, 9, 0},
 	} {
-		accepted := o.take(time.Now(), from("a", uint64(c.from), entries(c.from, c.to)...))
+		accepted := o.take(time.Now(), from("a", uint64(c.from), entries(c.from, c.to)...), 100)
 		require.Len(t, accepted, c.accepted, "%v", c)
 		got = append(got, journaltest.Texts(accepted)...)
 	}
@@ -64,7 +64,7 @@ func TestOrderTimesNeverRunBackwards(t *testing.T) {
 	o := newOrder(checkpointEvery)
 	now := time.Now().UTC()
 	for i, at := range []time.Duration{0, time.Second, -time.Hour, 2 * time.Second} {
-		entries := o.take(now.Add(at), from("a", uint64(i+1), journaltest.Lines("ada: one")))
+		entries := o.take(now.Add(at), from("a", uint64(i+1), journaltest.Lines("ada: one")), 100)
 		assert.Equal(t, now.Add([]time.Duration{0, time.Second, time.Second, 2 * time.Second}[i]), entries[0].Time)
 	}
 }
@@ -75,7 +75,7 @@ func TestOrderIsAPureFunction(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
-	o := newOrder(5 * messageOverhead)
+	o := newOrder(5 * (100 + messageOverhead))
 	loaded := newOrder(o.every)
 	now := time.Now().UTC()
 	due := 0
@@ -86,10 +86,10 @@ func TestOrderIsAPureFunction(t *testing.T) {
 		now = now.Add(time.Duration(rng.IntN(5)-1) * time.Millisecond)
 		again := *m
 		again.entries = slices.Clone(m.entries)
-		want, got := o.take(now, m), loaded.take(now, &again)
+		want, got := o.take(now, m, 100), loaded.take(now, &again, 100)
 		require.Equal(t, want, got)
 		require.Equal(t, o.save("id"), loaded.save("id"))
-		if o.due() {
+		if o.due {
 			due++
 		}
 		if rng.IntN(4) == 0 {
@@ -105,7 +105,7 @@ func TestOrderIsAPureFunction(t *testing.T) {
 func TestLoadOrder(t *testing.T) {
 	saved := newOrder(1).save("id")
 	_, err := loadOrder(saved, "other", 1)
-	require.ErrorContains(t, err, "it is of journal id in format 2, expected other in 2")
+	require.ErrorContains(t, err, "it is of journal id in format 3, expected other in 3")
 	_, err = loadOrder(saved[:len(saved)-1], "id", 1)
 	require.Error(t, err)
 }

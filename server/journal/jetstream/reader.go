@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"pubsublab/server/journal"
 )
+
+var errForgotten = errors.New("the order has forgotten this broker, which published nothing for so long")
 
 // consumerTimeout is after how long without an answer another consumer is made.
 const consumerTimeout = 2 * time.Second
@@ -71,7 +74,7 @@ func (j *Journal) consume(life context.Context, f follower, window int) error {
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
 		Replicas:          1,
-		InactiveThreshold: time.Minute,
+		InactiveThreshold: 5 * consumerTimeout,
 	})
 	if err != nil {
 		return err
@@ -117,7 +120,7 @@ func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
 		m = message{}
 	}
 	j.mu.Lock()
-	entries := j.order.take(at, &m)
+	entries := j.order.take(at, &m, size(msg.Headers(), msg.Data()))
 	j.mu.Unlock()
 	j.seq.Store(j.order.seq)
 	for _, e := range entries {
@@ -135,14 +138,11 @@ func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
 		j.accepted = last
 		j.outbox.accept(last, j.order.seq)
 	case last < j.accepted:
-		j.cancel(errors.New("the order has forgotten this broker, which published nothing for so long"))
+		j.cancel(errForgotten)
 	case m.number > last:
-		select {
-		case j.holes <- m.attempt:
-		default:
-		}
+		j.again(m.attempt)
 	}
-	if j.order.due() {
+	if j.order.due {
 		j.saveCheckpoint()
 	}
 	return nil
@@ -169,9 +169,26 @@ func (j *Journal) jump(kept uint64) error {
 			return err
 		}
 	}
-	j.accepted = later.last(j.producer)
-	j.outbox.accept(j.accepted, later.seq)
+	last := later.last(j.producer)
+	if last < j.accepted {
+		j.cancel(errForgotten)
+	}
+	j.accepted = last
+	j.outbox.accept(last, later.seq)
+	j.again(math.MaxUint64) // the answers to what was accepted meanwhile may have come already
 	return nil
+}
+
+// again lets the sender begin again, unless a later attempt is at it.
+func (j *Journal) again(attempt uint64) {
+	for {
+		select {
+		case j.holes <- attempt:
+			return
+		case earlier := <-j.holes:
+			attempt = max(attempt, earlier)
+		}
+	}
 }
 
 var _ journal.Journal = (*Journal)(nil)

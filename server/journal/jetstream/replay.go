@@ -13,16 +13,19 @@ import (
 
 const (
 	// maxReplays is how many replays read at once; others wait for their turn. Each
-	// may take a few MiB, and an order of its own.
+	// may take some MiB: what was fetched and not sent, and an order of its own.
 	maxReplays = 8
 
-	// replaySegment is about how many bytes a segment of a replay has.
-	replaySegment = 256 << 10
+	// replaySegment is about how many bytes a segment of a replay has, and
+	// replayOverhead what an entry counts for besides its lines.
+	replaySegment  = 256 << 10
+	replayOverhead = 256
 
-	// maxSearch is how many bytes of messages are looked through for the last ones of
-	// a topic. Who asks for them waits to be let in meanwhile, and clients do so for
-	// 10 s; a few seconds are enough for this even where each line is a message.
-	maxSearch = 256 << 20
+	// searchTime is for how long the stream is looked through for the last messages of
+	// a topic: who asks for them waits to be let in meanwhile. maxSearches is how many
+	// do so at once.
+	searchTime  = 2 * time.Second
+	maxSearches = 4
 
 	// lookPause is the time between two tries to find out what the stream keeps.
 	lookPause = 250 * time.Millisecond
@@ -49,13 +52,7 @@ func (j *Journal) past(ctx context.Context, from protocol.From, filter protocol.
 }
 
 func (j *Journal) lookBack(ctx context.Context, from protocol.From, filter protocol.Filter, place journal.Place) (p journal.Place, ok bool, err error) {
-	brief, cancel := context.WithTimeout(ctx, answerTimeout)
-	defer cancel()
-	stream, err := j.js.Stream(brief, j.cfg.Stream)
-	if err != nil {
-		return p, false, err
-	}
-	list, err := j.listCheckpoints(brief, stream.CachedInfo().State.FirstSeq)
+	list, err := j.beginnings(ctx)
 	if err != nil || len(list) == 0 || list[0].next >= place.Next {
 		return p, false, err
 	}
@@ -75,19 +72,41 @@ func (j *Journal) lookBack(ctx context.Context, from protocol.From, filter proto
 	return p, true, nil
 }
 
+// beginnings returns the checkpoints from which the stream can be read now.
+func (j *Journal) beginnings(ctx context.Context) ([]saved, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	stream, err := j.js.Stream(ctx, j.cfg.Stream)
+	if err != nil {
+		return nil, err
+	}
+	return j.listCheckpoints(ctx, stream.CachedInfo().State.FirstSeq)
+}
+
 // lastBefore returns the position of the first of those messages before a place
-// that are still short of how many last ones were asked for, as far back as
-// maxSearch.
+// that are still short of how many last ones were asked for, as far back as they
+// are found in time.
 func (j *Journal) lastBefore(ctx context.Context, list []saved, place journal.Place, filter protocol.Filter) (uint64, error) {
 	first, end, short := place.Next, place.Next, place.Short
 	if filter == (protocol.Filter{}) {
 		return max(end-min(end, short), list[0].next), nil
 	}
-	for i := len(list) - 1; i >= max(0, len(list)-maxSearch/j.cfg.every); i-- {
+	brief, cancel := context.WithTimeout(ctx, j.cfg.search)
+	defer cancel()
+	select {
+	case j.searches <- struct{}{}:
+		defer func() { <-j.searches }()
+	case <-brief.Done():
+		return first, context.Cause(ctx)
+	}
+	for i := len(list) - 1; i >= 0; i-- {
 		if list[i].next >= end {
 			continue
 		}
-		matching, err := j.matching(ctx, list[i:], end, filter)
+		matching, err := j.matching(brief, list[i:], end, filter)
+		if brief.Err() != nil {
+			return first, context.Cause(ctx)
+		}
 		if err != nil {
 			return 0, err
 		}
@@ -110,6 +129,7 @@ type stretch struct{ pos, count uint64 }
 // end that a filter matches.
 func (j *Journal) matching(ctx context.Context, list []saved, end uint64, filter protocol.Filter) (found []stretch, err error) {
 	r := newReplay(j, list, list[0].next)
+	r.turns = nil // it has one as a search
 	defer r.Close()
 	for {
 		entries, err := r.gather(ctx)
@@ -135,9 +155,10 @@ func (j *Journal) matching(ctx context.Context, list []saved, end uint64, filter
 // caught up with what is in the mirror. It is a journal.Past.
 type replay struct {
 	// Static after construction.
-	j    *Journal
-	list []saved // where it can begin, the best first
-	from uint64  // the position of the first message wanted
+	j     *Journal
+	list  []saved       // where it can begin, the best first
+	from  uint64        // the position of the first message wanted
+	turns chan struct{} // holds one while it reads; nil where none is needed
 
 	entries chan journal.Entry // from the one who reads; closed at its end
 	ctx     context.Context    // ends when nobody wants them any more; the cause may be why there are none
@@ -153,12 +174,17 @@ type replay struct {
 // newReplay returns a replay that begins at the last checkpoint before from, or at
 // the first one there is.
 func newReplay(j *Journal, list []saved, from uint64) *replay {
-	for len(list) > 1 && list[1].next <= from {
-		list = list[1:]
-	}
-	r := &replay{j: j, list: list, from: from, entries: make(chan journal.Entry, 64)}
+	r := &replay{j: j, list: upTo(list, from), from: from, turns: j.replays, entries: make(chan journal.Entry, 16)}
 	r.ctx, r.cancel = context.WithCancelCause(j.ctx)
 	return r
+}
+
+// upTo leaves out what is before the last checkpoint up to a position.
+func upTo(list []saved, pos uint64) []saved {
+	for len(list) > 1 && list[1].next <= pos {
+		list = list[1:]
+	}
+	return list
 }
 
 // Close makes who reads for it end, soon.
@@ -218,28 +244,32 @@ func (r *replay) gather(ctx context.Context) (entries []journal.Entry, err error
 		if e.Count > 0 && r.j.Has(e.Pos+uint64(e.Count)) {
 			break
 		}
-		size += len(e.Lines) + messageOverhead
+		size += len(e.Lines) + replayOverhead
 	}
 	return entries, nil
 }
 
 // start waits for its turn, and has the stream read.
 func (r *replay) start(ctx context.Context) error {
-	select {
-	case r.j.replays <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-r.j.ctx.Done():
-		return context.Cause(r.j.ctx)
+	done := func() {}
+	if r.turns != nil {
+		select {
+		case r.turns <- struct{}{}:
+			done = func() { <-r.turns }
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-r.j.ctx.Done():
+			return context.Cause(r.j.ctx)
+		}
 	}
 	r.j.mu.Lock()
 	defer r.j.mu.Unlock()
 	if r.j.ctx.Err() != nil { // nobody waits for it any more
-		<-r.j.replays
+		done()
 		return context.Cause(r.j.ctx)
 	}
 	r.j.running.Go(func() {
-		defer func() { <-r.j.replays }()
+		defer done()
 		defer close(r.entries)
 		r.read()
 	})
@@ -274,6 +304,11 @@ func (r *replay) begin() error {
 	ctx, cancel := context.WithTimeout(r.ctx, answerTimeout)
 	defer cancel()
 	order, err := r.j.loadFirst(ctx, r.list, 0)
+	if errors.Is(err, errReplaced) {
+		if list, err := r.j.beginnings(ctx); err == nil {
+			r.list = upTo(list, r.from)
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -291,7 +326,7 @@ func (r *replay) take(msg jetstream.Msg, at time.Time) error {
 	if err != nil {
 		m = message{} // the log has heard of it
 	}
-	for _, e := range r.order.take(at, &m) {
+	for _, e := range r.order.take(at, &m, size(msg.Headers(), msg.Data())) {
 		if e.Count == 0 && e.Event == nil || !e.StartAt(r.from) {
 			continue
 		}

@@ -20,6 +20,7 @@ import (
 func forgetful(n *node) Config {
 	cfg := n.config()
 	cfg.every = 256 << 10
+	cfg.search = patience
 	return cfg
 }
 
@@ -202,10 +203,12 @@ func TestP12ForgottenMeanwhile(t *testing.T) {
 	p, err := j.Open(t.Context(), protocol.FromPosition(2), protocol.Filter{})
 	require.NoError(t, err)
 	require.Zero(t, p.Missing, "it is there yet")
-	for range 10 {
+	for range 25 { // often enough for all names of checkpoints to be taken by later ones
 		talk(t, j, 300)
 		j.saved(t)
 	}
+	oldest, err := j.beginnings(t.Context())
+	require.NoError(t, err)
 	next, gaps := uint64(2), 0
 	for end := j.Next(); next < end; {
 		entries, sealed := p.Segment.Entries(p.Entry)
@@ -218,6 +221,7 @@ func TestP12ForgottenMeanwhile(t *testing.T) {
 			if e.Event != nil && e.Event.Kind == protocol.Gap {
 				gaps++
 				next += e.Event.Missing
+				require.Equal(t, oldest[0].next, next, "P12: no more than the stream has forgotten")
 			}
 			require.Equal(t, next, e.Pos, "P12: in its place")
 			next += uint64(e.Count)
@@ -236,6 +240,40 @@ func TestP12ForgottenMeanwhile(t *testing.T) {
 	require.Positive(t, p.Missing)
 	require.Equal(t, p.Next, 2+p.Missing, "P12: what is no longer kept is counted")
 	j.Release(p.Segment)
+}
+
+// While a subscriber waits for its messages to be found, publishers do not wait
+// for it.
+func TestP16SearchHoldsNobodyUp(t *testing.T) {
+	n := startNode(t)
+	cfg := forgetful(n)
+	cfg.search = patience
+	j := connect(t, cfg)
+	talk(t, j, 1000)
+	for range maxSearches {
+		j.searches <- struct{}{} // others look for theirs
+	}
+	opened := make(chan error, 1)
+	go func() {
+		filter, err := protocol.ParseFilter("rare")
+		if err == nil {
+			var p journal.Place
+			if p, err = j.Open(context.Background(), protocol.FromLast(1000), filter); err == nil {
+				j.Release(p.Segment)
+			}
+		}
+		opened <- err
+	}()
+	talk(t, j, 2000)
+	select {
+	case err := <-opened:
+		require.Fail(t, "it did not wait", "%v", err)
+	default:
+	}
+	for range maxSearches {
+		<-j.searches
+	}
+	require.NoError(t, <-opened)
 }
 
 // The stream does not answer: whoever asks waits, for as long as they want to.

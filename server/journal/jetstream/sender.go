@@ -99,7 +99,7 @@ func (j *Journal) attempt(n uint64) error {
 		case <-late:
 			return errSilence
 		case in := <-j.holes:
-			if in == n {
+			if in >= n {
 				return errHole
 			}
 		case <-j.outbox.more:

@@ -16,6 +16,7 @@ import (
 const (
 	metaID     = "pubsublab-journal"
 	metaFormat = "pubsublab-format"
+	metaNames  = "pubsublab-checkpoints"
 )
 
 // subject is where the entries of a stream are published.
@@ -35,7 +36,7 @@ func (j *Journal) prepare(ctx context.Context, patience time.Duration) error {
 		return err
 	}
 	j.id = info.Config.Metadata[metaID]
-	j.names = checkpointNames(info.Config.MaxBytes, j.cfg.every)
+	j.names, _ = strconv.ParseUint(info.Config.Metadata[metaNames], 10, 64)
 	j.bucket, err = j.objectStore(ctx, info.Config.Replicas)
 	if err != nil {
 		return err
@@ -60,7 +61,10 @@ func (j *Journal) stream(ctx context.Context) (jetstream.Stream, error) {
 		Discard:     jetstream.DiscardOld,
 		MaxBytes:    j.cfg.Size,
 		Replicas:    j.cfg.Replicas,
-		Metadata:    map[string]string{metaID: journal.NewID(), metaFormat: strconv.Itoa(format)},
+		Metadata: map[string]string{
+			metaID: journal.NewID(), metaFormat: strconv.Itoa(format),
+			metaNames: strconv.FormatUint(checkpointNames(j.cfg.Size, j.cfg.every), 10),
+		},
 	})
 	if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // another broker was first
 		return j.js.Stream(ctx, j.cfg.Stream)
@@ -68,8 +72,9 @@ func (j *Journal) stream(ctx context.Context) (jetstream.Stream, error) {
 	return stream, err
 }
 
-// check tells what is wrong with the settings of a stream. Its limits may be
-// whatever its owner wants.
+// check tells what is wrong with the settings of a stream. It may keep as many
+// bytes as its owner wants; other limits could leave it without a checkpoint to
+// begin with.
 func check(c *jetstream.StreamConfig, minSize int64) error {
 	id := c.Metadata[metaID]
 	if protocol.CheckName(id) != nil {
@@ -86,6 +91,9 @@ func check(c *jetstream.StreamConfig, minSize int64) error {
 		{"persist mode", c.PersistMode.String(), jetstream.DefaultPersistMode.String()},
 		{"no_ack", strconv.FormatBool(c.NoAck), "false"},
 		{"number of subjects", strconv.Itoa(len(c.Subjects)), "1"},
+		{"max_age", c.MaxAge.String(), "0s"},
+		{"max_msgs", strconv.FormatInt(max(c.MaxMsgs, -1), 10), "-1"},
+		{"max_msgs_per_subject", strconv.FormatInt(max(c.MaxMsgsPerSubject, -1), 10), "-1"},
 	} {
 		if setting.got != setting.want {
 			return unusable("the stream %s: its %s is %q, expected %q", c.Name, setting.name, setting.got, setting.want)
@@ -93,6 +101,12 @@ func check(c *jetstream.StreamConfig, minSize int64) error {
 	}
 	if c.Subjects[0] != subject(c.Name) {
 		return unusable("the stream %s: its subject is %q, expected %q", c.Name, c.Subjects[0], subject(c.Name))
+	}
+	if n, err := strconv.ParseUint(c.Metadata[metaNames], 10, 64); err != nil || n == 0 || n > maxCheckpoints {
+		return unusable("the stream %s: %s in its metadata is %q, expected 1 to %d", c.Name, metaNames, c.Metadata[metaNames], maxCheckpoints)
+	}
+	if least := int32(2*protocol.MaxLine + headerRoom); c.MaxMsgSize > 0 && c.MaxMsgSize < least {
+		return unusable("the stream %s: its max_msg_size is %d, expected at least %d", c.Name, c.MaxMsgSize, least)
 	}
 	if c.MaxBytes > 0 && c.MaxBytes < minSize {
 		return unusable("the stream %s: it keeps %d bytes, expected at least %d", c.Name, c.MaxBytes, minSize)

@@ -3,6 +3,7 @@ package jetstream
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
@@ -24,12 +25,18 @@ func TestWrongSettings(t *testing.T) {
 		change func(*jetstream.StreamConfig)
 	}{
 		{"was not made for a journal", func(c *jetstream.StreamConfig) { c.Metadata = nil }},
-		{`its pubsublab-format in the metadata is "0", expected "2"`, func(c *jetstream.StreamConfig) {
+		{`its pubsublab-format in the metadata is "0", expected "3"`, func(c *jetstream.StreamConfig) {
 			c.Metadata = map[string]string{metaID: a.ID(), metaFormat: "0"}
 		}},
 		{`its discard policy is "DiscardNew", expected "DiscardOld"`, func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardNew }},
 		{`its no_ack is "true", expected "false"`, func(c *jetstream.StreamConfig) { c.NoAck = true }},
 		{`its subject is "other", expected "test.entries"`, func(c *jetstream.StreamConfig) { c.Subjects = []string{"other"} }},
+		{`pubsublab-checkpoints in its metadata is "", expected 1 to 32768`, func(c *jetstream.StreamConfig) {
+			c.Metadata = map[string]string{metaID: a.ID(), metaFormat: right.Metadata[metaFormat]}
+		}},
+		{`its max_age is "1h0m0s", expected "0s"`, func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }},
+		{`its max_msgs is "1000", expected "-1"`, func(c *jetstream.StreamConfig) { c.MaxMsgs = 1000 }},
+		{"its max_msg_size is 65536, expected at least 135168", func(c *jetstream.StreamConfig) { c.MaxMsgSize = 64 << 10 }},
 		{"it keeps 1048576 bytes, expected at least 134217728", func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 20 }},
 	} {
 		wrong := right
