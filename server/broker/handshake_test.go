@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -81,6 +82,29 @@ func TestP2Health(t *testing.T) {
 		p.send("HEALTH\n")
 		p.wantClosed("error: unhealthy: no disk\n", "P2")
 	})
+}
+
+// mute is a journal that does not answer.
+type mute struct{ journal.Journal }
+
+var errNoAnswer = errors.New("no answer")
+
+func (mute) Open(context.Context, protocol.From, protocol.Filter) (journal.Place, error) {
+	return journal.Place{}, errNoAnswer
+}
+
+func (mute) NextLine(context.Context, string, string) (uint64, error) { return 0, errNoAnswer }
+
+// Who cannot be let in may come back: it is no refusal.
+func TestP4TheJournalDoesNotAnswer(t *testing.T) {
+	for _, role := range []string{"SUBSCRIBER name=s", "PUBLISHER name=p run=r ack=yes"} {
+		inBubble(t, Config{Journal: mute{journal.NewMemory(journal.MinHistory)}}, func(b *bench) {
+			p := b.connect(roomy)
+			p.send(role + "\n")
+			p.wantClosed("", "P4")
+			require.Contains(t, b.log.String(), `msg="cannot let the client in"`)
+		})
+	}
 }
 
 func TestP2ThirdMistakeCloses(t *testing.T) {

@@ -20,7 +20,7 @@ func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) 
 	if s.hello.Run != "" {
 		next, err := s.b.journal.NextLine(s.ctx, s.name, s.hello.Run)
 		if err != nil {
-			return s.cause(err)
+			return s.keptOut(err)
 		}
 		welcome.Next = next
 		d.SetLine(next)

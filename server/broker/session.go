@@ -14,6 +14,7 @@ import (
 
 	"pubsublab/protocol"
 	"pubsublab/server/feed"
+	"pubsublab/server/journal"
 )
 
 // Why a session ends, besides what its connection says.
@@ -138,6 +139,19 @@ func (s *session) enter() (protocol.Welcome, error) {
 	return protocol.Welcome{
 		Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers, Journal: s.b.journal.ID(),
 	}, nil
+}
+
+// keptOut returns why the session ends when the journal does not answer what it
+// has to know at its beginning. The client may come back, and is not told.
+func (s *session) keptOut(err error) error {
+	if s.ctx.Err() != nil {
+		return context.Cause(s.ctx)
+	}
+	if errors.Is(err, journal.ErrClosed) {
+		return errShutdown
+	}
+	s.log().Warn("cannot let the client in", "error", err)
+	return err
 }
 
 // leave ends a registered session. err says why: nil when the client said

@@ -19,10 +19,7 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 	cursor, err := s.b.feeds.Open(s.ctx, s.hello.Filter, s.hello.Format, s.hello.From,
 		func() { s.b.all.Go(s.send) }, func() { s.abort(feed.ErrSlow) })
 	if err != nil {
-		if errors.Is(err, journal.ErrClosed) {
-			err = errShutdown
-		}
-		s.leave(err)
+		s.leave(s.keptOut(err))
 		return
 	}
 	s.mu.Lock()
