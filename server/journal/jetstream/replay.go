@@ -191,16 +191,19 @@ func upTo(list []saved, pos uint64) []saved {
 func (r *replay) Close() { r.cancel(nil) }
 
 func (r *replay) Next(ctx context.Context) (journal.Place, error) {
-	if r.at > 0 {
-		if place, ok := r.j.Resume(r.at); ok {
-			r.Close()
-			return place, nil
+	var entries []journal.Entry
+	for len(entries) == 0 {
+		if r.at > 0 {
+			if place, ok := r.j.Resume(r.at); ok {
+				r.Close()
+				return place, nil
+			}
 		}
-	}
-	entries, err := r.gather(ctx)
-	if err != nil {
-		r.Close()
-		return journal.Place{}, err
+		var err error
+		if entries, err = r.gather(ctx); err != nil {
+			r.Close()
+			return journal.Place{}, err
+		}
 	}
 	r.at = 0
 	if last := &entries[len(entries)-1]; last.Count > 0 {
@@ -209,8 +212,8 @@ func (r *replay) Next(ctx context.Context) (journal.Place, error) {
 	return journal.Place{Segment: journal.NewPast(entries, r), Next: entries[0].Pos}, nil
 }
 
-// gather waits for entries, and returns those that are there, up to a message
-// after which the mirror has all.
+// gather waits for entries, but not for long, and returns those that are there, up
+// to a message after which the mirror has all.
 func (r *replay) gather(ctx context.Context) (entries []journal.Entry, err error) {
 	if !r.started {
 		if err := r.start(ctx); err != nil {
@@ -224,6 +227,8 @@ func (r *replay) gather(ctx context.Context) (entries []journal.Entry, err error
 		if len(entries) == 0 {
 			select {
 			case e, ok = <-r.entries:
+			case <-time.After(lookPause): // the mirror may have caught up with the replay
+				return nil, nil
 			case <-ctx.Done():
 				return nil, context.Cause(ctx)
 			}
