@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -153,13 +152,20 @@ func (c *cluster) during(what string, places []string, fault func()) {
 	c.happenings = append(c.happenings, h)
 }
 
-// again starts a node in the place of one that has ended.
-func (c *cluster) again(place string) {
+// again starts nodes at once, in the places of those that have ended.
+func (c *cluster) again(places ...string) {
 	c.t.Helper()
-	next := c.node(place).Spec.Successor(fmt.Sprintf("%s.%d", place, len(c.topo.Specs)))
-	c.topo.Add(next)
-	c.start(next.Name)
-	c.at[place] = next.Name
+	var specs []*topology.Spec
+	for _, place := range places {
+		next := c.node(place).Spec.Successor(fmt.Sprintf("%s.%d", place, len(c.Nodes())+len(specs)))
+		specs = append(specs, next)
+	}
+	if len(specs) > 0 {
+		require.NoError(c.t, c.Start(c.ctx, specs...))
+	}
+	for i, place := range places {
+		c.at[place] = specs[i].Name
+	}
 }
 
 // fault is what can happen to a node: its beginning and its end.
@@ -170,11 +176,11 @@ type fault struct {
 var clusterFaults = map[string]fault{
 	"kill": {
 		begin: func(c *cluster, place string) { c.must(c.node(place).Kill) },
-		end:   (*cluster).again,
+		end:   func(c *cluster, place string) { c.again(place) },
 	},
 	"stop": {
 		begin: func(c *cluster, place string) { c.must(c.node(place).Stop) },
-		end:   (*cluster).again,
+		end:   func(c *cluster, place string) { c.again(place) },
 	},
 	"pause": {
 		begin: func(c *cluster, place string) { c.must(c.node(place).Pause) },
@@ -314,37 +320,29 @@ func TestClusterRollingRestart(t *testing.T) {
 	c.finish()
 }
 
-// What fails is drawn, and several nodes may at once: without a majority of the
-// NATS nodes nothing can be published, and nothing is lost.
+// What fails is drawn, and several nodes may at once, even all: without a majority
+// of the NATS nodes nothing can be published, and nothing is lost.
 func TestClusterDrawnFaults(t *testing.T) {
 	t.Parallel()
 	c := openCluster(t)
-	kinds := []string{"kill", "pause"}
 	for range 3 {
-		places := c.shuffled()[:c.d.between(2, 4)]
-		if !slices.ContainsFunc(places, func(place string) bool { return c.node(place).Spec.Role == topology.Broker }) {
-			places[0] = "broker-1" // a NATS node that begins alone would be waited for in vain
-		}
-		what := map[string]string{}
-		for _, place := range places {
-			what[place] = kinds[c.d.IntN(len(kinds))]
-		}
-		var said []string
-		for _, place := range places {
-			said = append(said, what[place]+" "+place)
-		}
-		c.during(strings.Join(said, ", "), places, func() {
-			for _, place := range places {
-				clusterFaults[what[place]].begin(c, place)
-				time.Sleep(time.Duration(c.d.between(0, 1000)) * time.Millisecond)
+		places := c.shuffled()[:c.d.between(2, 6)]
+		killed := places[:c.d.between(0, len(places))]
+		paused := places[len(killed):]
+		c.during(fmt.Sprintf("kill %s, pause %s", killed, paused), places, func() {
+			for _, place := range killed {
+				clusterFaults["kill"].begin(c, place)
 			}
-			// Who starts waits for those that are paused, and a broker for NATS nodes.
-			slices.SortStableFunc(places, func(a, b string) int {
-				return cmp.Or(-cmp.Compare(what[a], what[b]), -cmp.Compare(c.node(a).Spec.Role, c.node(b).Spec.Role))
-			})
-			for _, place := range places {
-				clusterFaults[what[place]].end(c, place)
-				time.Sleep(time.Duration(c.d.between(0, 1000)) * time.Millisecond)
+			for _, place := range paused {
+				clusterFaults["pause"].begin(c, place)
+			}
+			time.Sleep(time.Duration(c.d.between(0, 3000)) * time.Millisecond)
+			for _, place := range paused {
+				clusterFaults["pause"].end(c, place)
+			}
+			// A NATS node that begins waits for others, and a broker for NATS nodes.
+			for _, role := range []topology.Role{topology.Stream, topology.Broker} {
+				c.again(slices.DeleteFunc(slices.Clone(killed), func(place string) bool { return c.node(place).Spec.Role != role })...)
 			}
 		})
 	}

@@ -5,8 +5,10 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -34,6 +36,10 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
+	flag.Parse()
+	if !isSet("test.parallel") {
+		flag.Set("test.parallel", fmt.Sprint(max(3, runtime.GOMAXPROCS(0)))) // they mostly wait
+	}
 	ctx := context.Background()
 	var err error
 	if engine, err = topology.NewEngine(ctx, topology.Auto); err != nil {
@@ -51,6 +57,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+func isSet(name string) (set bool) {
+	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
+	return set
 }
 
 // stage is a lab of one test.
