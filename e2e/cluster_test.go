@@ -325,24 +325,33 @@ func TestClusterRollingRestart(t *testing.T) {
 func TestClusterDrawnFaults(t *testing.T) {
 	t.Parallel()
 	c := openCluster(t)
+	kinds := []string{"kill", "pause", "disconnect"}
+	if why := uncuttable(); why != "" {
+		t.Logf("nobody is cut off: %s", why)
+		kinds = kinds[:2]
+	}
 	for range 3 {
 		places := c.shuffled()[:c.d.between(2, 6)]
-		killed := places[:c.d.between(0, len(places))]
-		paused := places[len(killed):]
-		c.during(fmt.Sprintf("kill %s, pause %s", killed, paused), places, func() {
-			for _, place := range killed {
-				clusterFaults["kill"].begin(c, place)
-			}
-			for _, place := range paused {
-				clusterFaults["pause"].begin(c, place)
+		struck := map[string][]string{}
+		for _, place := range places {
+			kind := kinds[c.d.IntN(len(kinds))]
+			struck[kind] = append(struck[kind], place)
+		}
+		c.during(strings.TrimPrefix(fmt.Sprint(struck), "map"), places, func() {
+			for _, kind := range kinds {
+				for _, place := range struck[kind] {
+					clusterFaults[kind].begin(c, place)
+				}
 			}
 			time.Sleep(time.Duration(c.d.between(0, 3000)) * time.Millisecond)
-			for _, place := range paused {
-				clusterFaults["pause"].end(c, place)
+			for _, kind := range kinds[1:] {
+				for _, place := range struck[kind] {
+					clusterFaults[kind].end(c, place)
+				}
 			}
 			// A NATS node that begins waits for others, and a broker for NATS nodes.
 			for _, role := range []topology.Role{topology.Stream, topology.Broker} {
-				c.again(slices.DeleteFunc(slices.Clone(killed), func(place string) bool { return c.node(place).Spec.Role != role })...)
+				c.again(slices.DeleteFunc(slices.Clone(struck["kill"]), func(place string) bool { return c.node(place).Spec.Role != role })...)
 			}
 		})
 	}

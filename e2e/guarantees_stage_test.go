@@ -17,15 +17,23 @@ import (
 	"pubsublab/lab/topology"
 )
 
-// networksOnly skips a test that cuts networks where nodes have none.
+// networksOnly skips a test that cuts networks where that cannot be done.
 func networksOnly(t *testing.T) {
+	if why := uncuttable(); why != "" {
+		t.Skip(why)
+	}
+}
+
+// uncuttable tells why the networks of nodes cannot be cut, "" where they can.
+func uncuttable() string {
 	if engine.Mode() != topology.Containers {
-		t.Skipf("nodes are processes here, and a process has no network of its own that could be cut: %s", engine.Reason())
+		return "nodes are processes here, and a process has no network of its own that could be cut: " + engine.Reason()
 	}
 	// Engine 20.10 can lock itself up for good when a network is cut while other containers come and go.
 	if strings.Contains(engine.Reason(), "Engine 20.") && os.Getenv("PUBSUBLAB_CUT_NETWORKS") == "" {
-		t.Skipf("%s, and this version can lock itself up when networks are cut: PUBSUBLAB_CUT_NETWORKS=1 tries all the same", engine.Reason())
+		return engine.Reason() + ", and this version can lock itself up when networks are cut: PUBSUBLAB_CUT_NETWORKS=1 tries all the same"
 	}
+	return ""
 }
 
 // said returns what a node has written on standard error.
