@@ -281,7 +281,7 @@ func (c *containerUnit) findAddresses(ctx context.Context) error {
 			return err
 		}
 		// The library's host is a guess about where the engine is. The engine of this machine publishes where the file says.
-		if engine := c.api.DaemonHost(); port.HostIP != "" && (strings.HasPrefix(engine, "unix:") || strings.HasPrefix(engine, "npipe:")) {
+		if port.HostIP != "" && isLocal(c.api) {
 			if _, number, err := net.SplitHostPort(address); err == nil {
 				address = net.JoinHostPort(port.HostIP, number)
 			}
@@ -292,6 +292,12 @@ func (c *containerUnit) findAddresses(ctx context.Context) error {
 	defer c.mu.Unlock()
 	c.addresses = addresses
 	return nil
+}
+
+// isLocal tells whether the engine publishes ports on this machine.
+func isLocal(api *testcontainers.DockerClient) bool {
+	engine := api.DaemonHost()
+	return strings.HasPrefix(engine, "unix:") || strings.HasPrefix(engine, "npipe:")
 }
 
 func (c *containerUnit) addr(target string) string {

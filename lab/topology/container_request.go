@@ -74,7 +74,7 @@ func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
 }
 
 // bindings says at which ports of this machine those of the node are published: the file's own where the lab wants
-// them, of a successor those of its predecessor, else any.
+// them, of a successor those of its predecessor, else free ones.
 func (s *site) bindings(spec *Spec) (network.PortMap, error) {
 	before, err := s.lab.predecessor(spec)
 	if err != nil {
@@ -91,6 +91,11 @@ func (s *site) bindings(spec *Spec) (network.PortMap, error) {
 		}
 		if s.lab.opts.FilePorts && port.Published != "" {
 			binding.HostPort = port.Published
+		}
+		if binding.HostPort == "" && isLocal(s.docker.api) {
+			if binding.HostPort, err = freePort(port.HostIP, func(string) bool { return false }); err != nil {
+				return nil, err
+			}
 		}
 		bindings[network.MustParsePort(target(port)+"/tcp")] = []network.PortBinding{binding}
 	}

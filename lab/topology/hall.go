@@ -110,21 +110,29 @@ func (h *hall) words(s *Spec, mounts []types.ServiceVolumeConfig) words {
 	return w
 }
 
-// freePort finds a port that is free just now, that no other node of this process was given, and that systems do not
-// give to outgoing connections: between a broker's end and its successor's start, or between this look and the node's
-// start, one of those could take it.
+// freePort finds a port that is free just now, and that no other node of this process was given.
 func (p *processes) freePort() (port string, err error) {
-	const lowest, highest, tries = 10_000, 32_767, 100
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	port, err = freePort(loopback, func(port string) bool { return p.ports[port] })
+	if err == nil {
+		p.ports[port] = true
+	}
+	return port, err
+}
+
+// freePort finds a port that is free just now at an address of this machine, and not taken. It is none of those that
+// systems and engines give to others who ask for any: between this look and the node's start, or between the node's end
+// and its successor's start, one of them could have it.
+func freePort(ip string, taken func(port string) bool) (port string, err error) {
+	const lowest, highest, tries = 10_000, 32_767, 100
 	for range tries {
 		port = strconv.Itoa(lowest + rand.IntN(highest-lowest+1))
-		if p.ports[port] {
+		if taken(port) {
 			continue
 		}
 		var listener net.Listener
-		if listener, err = net.Listen("tcp", net.JoinHostPort(loopback, port)); err == nil {
-			p.ports[port] = true
+		if listener, err = net.Listen("tcp", net.JoinHostPort(ip, port)); err == nil {
 			return port, listener.Close()
 		}
 	}
