@@ -52,14 +52,15 @@ func (m *message) encode(subject string) *nats.Msg {
 		headerNumber:   {strconv.FormatUint(m.number, 10)},
 		headerAttempt:  {strconv.FormatUint(m.attempt, 10)},
 	}
-	bytes := 0
+	var data []byte
 	for i := range m.entries {
-		bytes += len(m.entries[i].Lines)
-	}
-	data := make([]byte, 0, bytes)
-	for i := range m.entries {
-		data = append(data, m.entries[i].Lines...)
-		h[headerEntry] = append(h[headerEntry], describe(&m.entries[i]))
+		e := &m.entries[i]
+		if len(m.entries) == 1 { // large ones come alone
+			data = e.Lines
+		} else {
+			data = append(data, e.Lines...)
+		}
+		h[headerEntry] = append(h[headerEntry], describe(e))
 	}
 	return &nats.Msg{Subject: subject, Header: h, Data: data}
 }
@@ -115,6 +116,10 @@ func decode(h nats.Header, data []byte) (m message, err error) {
 		e := &m.entries[i]
 		if err := parse(e, text); err != nil {
 			return m, fmt.Errorf("the header %s %q: %w", headerEntry, text, err)
+		}
+		if i == len(texts)-1 && bytes.Count(data, []byte{'\n'}) == e.Count && bytes.HasSuffix(data, []byte{'\n'}) {
+			e.Lines, data = data, nil // all that is left, as for every large entry
+			break
 		}
 		end := 0
 		for range e.Count {
