@@ -1,161 +1,20 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"pubsublab/client/internal/fake"
 	"pubsublab/protocol"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-// buffer is what a command writes to while the test reads it.
-type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
-
-func (b *buffer) waitFor(t *testing.T, text string) {
-	t.Helper()
-	if !assert.Eventually(t, func() bool { return strings.Contains(b.String(), text) }, 10*time.Second, time.Millisecond) {
-		t.Fatalf("no %q in %q", text, b.String())
-	}
-}
-
-// result is how a command ended.
-type result struct {
-	exit           int
-	stdout, stderr string
-}
-
-// client runs the command. "HOST PORT" and "HOST:PORT" stand for the server's address.
-func client(t *testing.T, s *fake.Server, stdin io.Reader, args ...string) result {
-	t.Helper()
-	var stdout, stderr buffer
-	exit := run(t.Context(), at(s, args), stdin, &stdout, &stderr)
-	return result{exit, stdout.String(), stderr.String()}
-}
-
-func at(s *fake.Server, args []string) (full []string) {
-	for _, arg := range args {
-		if arg == "HOST PORT" {
-			host, port, _ := net.SplitHostPort(s.Addr)
-			full = append(full, host, port)
-		} else if arg == "HOST:PORT" {
-			full = append(full, s.Addr)
-		} else {
-			full = append(full, arg)
-		}
-	}
-	return full
-}
-
-func digest(lines ...string) string {
-	sum := sha256.Sum256([]byte(strings.Join(lines, "\n") + "\n"))
-	return hex.EncodeToString(sum[:])
-}
-
-const stamp = "2026-11-22T10:15:04.123456Z"
-
-func message(pos int, from, topic, line string) string {
-	return fmt.Sprintf("%d\t%s\t%s\t%s\t%s\n", pos, stamp, from, topic, line)
-}
-
-func TestUsage(t *testing.T) {
-	for _, c := range []struct {
-		args []string
-		env  [2]string
-		want string
-	}{
-		{args: nil, want: "expected HOST PORT or HOST:PORT"},
-		{args: []string{"localhost"}, want: "localhost has no port, expected HOST PORT or HOST:PORT"},
-		{args: []string{"localhost", "http"}, want: `bad address "localhost:http": port "http" is not a number from 1 to 65535`},
-		{args: []string{"localhost", "70000"}, want: `port "70000" is not a number`},
-		{args: []string{"localhost", "publisher"}, want: `port "publisher" is not a number`},
-		{args: []string{"::1"}, want: "::1 has no port"},
-		{args: []string{"a,b", "1"}, want: `bad address "a" in "a,b": missing port`},
-		{args: []string{"a:1,b", "1"}, want: `bad address "b" in "a:1,b": missing port`},
-		{args: []string{"a:1,"}, want: `bad address "" in "a:1,": it is empty`},
-		{args: []string{"a:1,a:1"}, want: "it is there twice"},
-		{args: []string{"a:70000"}, want: `port "70000" is not a number`},
-		{args: []string{"a:1", "1"}, want: `unknown role "1", expected PUBLISHER or SUBSCRIBER`},
-		{args: []string{"a:1", "publisher", "a", "b"}, want: "unexpected argument b"},
-		{args: []string{"a:1", "publisher", "a.*"}, want: "wildcard"},
-		{args: []string{"localhost", "1", "reader"}, want: `unknown role "reader", expected PUBLISHER or SUBSCRIBER`},
-		{args: []string{"localhost", "1", "publisher", "a", "b"}, want: "unexpected argument b"},
-		{args: []string{"localhost", "1", "publisher", "a", "--topic=b"}, want: "two topics given, a and b"},
-		{args: []string{"localhost", "1", "publisher", "a.*"}, want: "wildcard"},
-		{args: []string{"localhost", "1", "subscriber", ">.a"}, want: "> at the end only"},
-		{args: []string{"localhost", "1", "publisher", "--name=a b"}, want: "bad name"},
-		{args: []string{"localhost", "1", "publisher", "--rate=-1"}, want: "--rate"},
-		{args: []string{"localhost", "1", "publisher", "--rate=fast"}, want: "--rate"},
-		{args: []string{"localhost", "1", "publisher", "--retry=-1s"}, want: "--retry"},
-		{args: []string{"localhost", "1", "publisher", "--from=first", "--format=tsv", "--count=1", "--output=x"},
-			want: "--from, --format, --count, --output: not for a publisher"},
-		{args: []string{"localhost", "1", "publisher", "--publishers=2"}, want: "--publishers: not for a publisher"},
-		{args: []string{"localhost", "1", "subscriber", "--script=x", "--rate=3", "--undelivered=x"},
-			want: "--script, --rate, --undelivered: not for a subscriber"},
-		{args: []string{"localhost", "1", "subscriber", "--from=now"}, want: `bad from "now"`},
-		{args: []string{"localhost", "1", "subscriber", "--format=xml"}, want: `unknown format "xml"`},
-		{args: []string{"localhost", "1", "subscriber", "--count=1", "--publishers=1"}, want: "can't be used together"},
-		{args: []string{"localhost", "1", "subscriber", "--publishers=-1"}, want: "--publishers"},
-		{args: []string{"localhost", "1", "subscriber"}, env: [2]string{"PUBSUB_FORMAT", "xml"}, want: `unknown format "xml"`},
-		{args: []string{"localhost", "1", "subscriber"}, env: [2]string{"PUBSUB_SCRIPT", "x"}, want: "--script: not for a subscriber"},
-		{args: []string{"localhost", "1"}, want: "no role given: add PUBLISHER or SUBSCRIBER"},
-	} {
-		t.Run(strings.Join(append(c.args, c.env[1]), " "), func(t *testing.T) {
-			if c.env[0] != "" {
-				t.Setenv(c.env[0], c.env[1])
-			}
-			got := client(t, nil, strings.NewReader(""), c.args...)
-			assert.Equal(t, 2, got.exit)
-			assert.Empty(t, got.stdout)
-			assert.Contains(t, got.stderr, "client: error: ")
-			assert.Contains(t, got.stderr, c.want)
-		})
-	}
-}
-
-func TestHelpAndVersion(t *testing.T) {
-	got := client(t, nil, nil, "--help")
-	assert.Zero(t, got.exit)
-	assert.Empty(t, got.stderr)
-	for _, want := range []string{"Usage: client HOST PORT [ROLE [TOPIC]] [flags]\n       client HOST:PORT[,HOST:PORT...] [ROLE [TOPIC]] [flags]\n", "Exit codes: 0 ", "$PUBSUB_NAME", "$PUBSUB_TOPIC", "$PUBSUB_RETRY", "$PUBSUB_SCRIPT", "$PUBSUB_RATE", "$PUBSUB_UNDELIVERED",
-		"$PUBSUB_FROM", "$PUBSUB_FORMAT", "$PUBSUB_COUNT", "$PUBSUB_PUBLISHERS", "$PUBSUB_OUTPUT"} {
-		assert.Contains(t, got.stdout, want)
-	}
-	got = client(t, nil, nil, "--version")
-	assert.Zero(t, got.exit)
-	assert.Regexp(t, `^client \S+ go1\.\d+`, got.stdout)
-}
 
 func TestServerAndItsPortInOne(t *testing.T) {
 	for name, args := range map[string][]string{
@@ -418,6 +277,39 @@ func TestSubscribeInterrupted(t *testing.T) {
 			assert.Equal(t, c.exit, <-ended)
 			assert.True(t, strings.HasSuffix(stderr.String(), digest("[FROM a] : x")+c.end), stderr.String())
 		})
+	}
+}
+
+func TestOutputIsEmptiedWhenThereIsAServer(t *testing.T) {
+	path := inFile(t, "of an earlier run, and longer\n")
+	s := fake.New(t)
+	got := client(t, s, nil, "HOST PORT", "subscriber", "--output="+path, "--retry=0")
+	assert.Equal(t, 1, got.exit)
+	holds(t, path, "of an earlier run, and longer\n")
+	s = fake.New(t, func(p *fake.Peer) {
+		p.Accept(" next=1")
+		p.Send(message(1, "a", "", "x"))
+		p.Want("terminate")
+	})
+	got = client(t, s, nil, "HOST PORT", "subscriber", "--output="+path, "--count=1")
+	assert.Zero(t, got.exit, got.stderr)
+	holds(t, path, "[FROM a] : x\n")
+}
+
+// What a person sees and what is kept to be checked may have two formats.
+func TestOutputFormat(t *testing.T) {
+	line := message(1, "a", "", "x")
+	for format, want := range map[string]string{"tsv": line, "plain": "[FROM a] : x\n"} {
+		path := inFile(t, "")
+		s := fake.New(t, func(p *fake.Peer) {
+			p.Accept(" next=1")
+			p.Send(line)
+			p.Want("terminate")
+		})
+		got := client(t, s, nil, "HOST PORT", "subscriber", "--format=json", "--output="+path, "--output-format="+format, "--count=1")
+		assert.Zero(t, got.exit, got.stderr)
+		assert.Contains(t, got.stdout, `"pos":1`)
+		holds(t, path, want)
 	}
 }
 

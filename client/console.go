@@ -8,29 +8,56 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"pubsublab/client/internal/terminal"
+	"pubsublab/protocol"
 )
 
 // console is what the command reads from and writes to.
 type console struct {
 	in       io.Reader
+	text     io.Reader // in, without a byte order mark
 	out      io.Writer
 	inTerm   bool
 	outTerm  bool
 	errTerm  bool
-	coloured bool // notices may be
+	coloured bool               // notices may be
+	keys     *terminal.Terminal // of a person; nil where in is none
 
 	mu  sync.Mutex
-	err io.Writer // where notices go; the line editor while there is one
+	err io.Writer // where notices go
 }
 
 func newConsole(in io.Reader, out, err io.Writer) *console {
-	c := &console{in: in, out: out, err: err, inTerm: isTerminal(in), outTerm: isTerminal(out), errTerm: isTerminal(err)}
+	c := &console{in: in, text: &textReader{Reader: in}, out: out, err: err, inTerm: isTerminal(in), outTerm: isTerminal(out), errTerm: isTerminal(err)}
 	c.coloured = c.errTerm && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	if !c.inTerm {
+		return c
+	}
+	tty := in.(*os.File)
+	screen := io.Writer(tty)
+	if c.outTerm {
+		screen = out
+	} else if c.errTerm {
+		screen = err
+	}
+	c.keys = terminal.Open(tty, screen, 2*protocol.MaxLine, appendVisible)
+	if c.outTerm {
+		c.out = c.keys.Output(out)
+	}
+	if c.errTerm {
+		c.err = c.keys.Output(err)
+	}
 	return c
+}
+
+// close gives the terminal back, if there is one. Notices may still come.
+func (c *console) close() {
+	if c.keys != nil {
+		c.keys.Close()
+	}
 }
 
 func isTerminal(file any) bool {
@@ -54,22 +81,9 @@ func (c *console) print(text string, dim bool) {
 	io.WriteString(c.err, line+"\n")
 }
 
-// divert makes notices go to w, until the returned function is called.
-func (c *console) divert(w io.Writer) (restore func()) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	before := c.err
-	c.err = w
-	return func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.err = before
-	}
-}
-
-// readLine reads one line that a person types, and nothing behind it. It
-// leaves a goroutine reading when ctx ends first.
-func (c *console) readLine(ctx context.Context) (string, error) {
+// readPiped reads one line of an input that is no terminal, and nothing behind it. It leaves a
+// goroutine reading when ctx ends first.
+func (c *console) readPiped(ctx context.Context) (string, error) {
 	type typed struct {
 		line string
 		err  error
@@ -79,7 +93,7 @@ func (c *console) readLine(ctx context.Context) (string, error) {
 		var line []byte
 		b := make([]byte, 1)
 		for {
-			if n, err := c.in.Read(b); err != nil {
+			if n, err := c.text.Read(b); err != nil {
 				got <- typed{string(line), err}
 				return
 			} else if n == 1 && b[0] == '\n' {
@@ -96,26 +110,6 @@ func (c *console) readLine(ctx context.Context) (string, error) {
 	case <-ctx.Done():
 		return "", context.Cause(ctx)
 	}
-}
-
-// appendVisible appends text with all in it made visible that would drive a
-// terminal, or show text in another order than it is in. Tabs stay.
-func appendVisible(dst, text []byte) []byte {
-	for len(text) > 0 {
-		r, n := utf8.DecodeRune(text)
-		switch {
-		case r == '\t':
-			dst = append(dst, '\t')
-		case r < ' ' || r == 0x7f || r == utf8.RuneError && n == 1:
-			dst = fmt.Appendf(dst, `\x%02x`, text[0])
-		case unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp):
-			dst = fmt.Appendf(dst, `\u%04x`, r)
-		default:
-			dst = append(dst, text[:n]...)
-		}
-		text = text[n:]
-	}
-	return dst
 }
 
 // noticeHandler prints what the library logs as notices.

@@ -15,8 +15,8 @@ import (
 	"pubsublab/protocol"
 )
 
-// explain puts an error of the connection to addr into one clear sentence,
-// and what to do about it. Where there are several brokers the error says which.
+// explain returns one clear sentence for an error of the connection to addr, and what to do about
+// it. Where there are several brokers, the error names the one.
 func explain(err error, addr string) string {
 	var all pubsub.BrokersError
 	var one *pubsub.BrokerError
@@ -24,6 +24,7 @@ func explain(err error, addr string) string {
 	var refusal *protocol.Refusal
 	var undelivered *pubsub.UndeliveredError
 	var timeout net.Error
+	var op *net.OpError
 	var untrusted *tls.CertificateVerificationError
 	var plain tls.RecordHeaderError
 	_, port, _ := net.SplitHostPort(addr)
@@ -60,6 +61,8 @@ func explain(err error, addr string) string {
 		return fmt.Sprintf("the certificate of %s cannot be trusted (%v): check --tls-ca and the host name", addr, untrusted.Err)
 	case errors.As(err, &plain):
 		return addr + " does not speak TLS: leave --tls and --tls-ca out, or check the address"
+	case errors.As(err, &op) && op.Op == "remote error":
+		return fmt.Sprintf("%s refuses this TLS connection (%v): check --tls-cert and --tls-key", addr, op.Err)
 	case errors.Is(err, pubsub.ErrNotAServer):
 		return fmt.Sprintf("%s is %v: check the address", addr, err)
 	case errors.Is(err, io.EOF):

@@ -32,6 +32,7 @@ func TestExplain(t *testing.T) {
 		{dial(os.NewSyscallError("connect", syscall.EHOSTUNREACH)), `no way to h:5000: check the network and the address`},
 		{dial(os.ErrDeadlineExceeded), "no answer from h:5000: check the address, and firewalls on the way"},
 		{dial(&net.DNSError{Err: "timeout", Name: "h", IsTimeout: true}), `cannot look up host "h" (timeout): check the network and the name`},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: certificate required")}, "h:5000 refuses this TLS connection (tls: certificate required): check --tls-cert and --tls-key"},
 		{context.DeadlineExceeded, "no answer from h:5000: check the address, and firewalls on the way"},
 		{fmt.Errorf("%w: odd", pubsub.ErrNotAServer), "h:5000 is not a Pub/Sub Lab server: odd: check the address"},
 		{&protocol.Refusal{Text: "bad name"}, "the server says: bad name"},
@@ -69,24 +70,4 @@ func TestNoticesOfTheLibrary(t *testing.T) {
 	log.Warn("connection lost, trying again", "for", 30*time.Second, "err", io.EOF)
 	log.Info("read anew", "had_read_up_to", 7, "to", "h:1")
 	assert.Equal(t, "connection lost, trying again (for 30s): h:5000 closed the connection\nread anew (had read up to 7, to h:1)\n", out.String())
-}
-
-func TestAppendVisible(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "",
-		"plain, ünï 🧅 Żurek чубрица \t tab": "plain, ünï 🧅 Żurek чубрица \t tab",
-		"\x1b[31mred\x1b[0m":                `\x1b[31mred\x1b[0m`,
-		"\x1b]0;title\x07":                  `\x1b]0;title\x07`,
-		"back\bspace\r\n":                   `back\x08space\x0d\x0a`,
-		"\x7f\x00":                          `\x7f\x00`,
-		"\u009b31m\u0085\u0080\u009f":       `\u009b31m\u0085\u0080\u009f`,
-		"\u202eabc\u202c \u2066x\u2069":     `\u202eabc\u202c \u2066x\u2069`,
-		"\u200e\u200f\u061c":                `\u200e\u200f\u061c`,
-		"\u2028\u2029":                      `\u2028\u2029`,
-		"not \xff\x9b UTF-8":                `not \xff\x9b UTF-8`,
-		"\ufffd is a character":             "\ufffd is a character",
-		"👩\u200d🍳 is joined":                "👩\u200d🍳 is joined",
-	} {
-		assert.Equal(t, want, string(appendVisible(nil, []byte(in))), "%q", in)
-	}
 }

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchPipe calls closed once nobody reads from a pipe any more, which a
-// writer that has nothing to write would not notice. It watches until the
-// returned function is called, and does nothing for a file that is no pipe.
+// watchPipe calls closed once nobody reads from a pipe any more, which a writer that has nothing to
+// write would not notice. It watches until the returned function is called, and does nothing for a
+// file that is no pipe.
 func watchPipe(file *os.File, closed func()) (stop func()) {
 	info, err := file.Stat()
 	if err != nil || info.Mode()&os.ModeNamedPipe == 0 {

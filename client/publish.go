@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -30,27 +31,29 @@ type publishing struct {
 
 // publish is the command of a publisher.
 func (c *command) publish(ctx context.Context) error {
-	script := c.console.in
+	script, text := c.console.in, c.console.text
 	if c.Script != "" && c.Script != "-" {
 		file, err := os.Open(c.Script)
-		if err != nil {
+		if errors.Is(err, fs.ErrPermission) { // in an image the user is another one
+			return fmt.Errorf("the script cannot be read by user %d: %w", os.Geteuid(), err)
+		} else if err != nil {
 			return err
 		}
 		defer file.Close()
-		script = file
+		script, text = file, &textReader{Reader: file}
 	}
 	undelivered, err := openUndelivered(c.Undelivered, script)
 	if err != nil {
 		return err
 	}
-	p := &publishing{console: c.console, input: newInput(script)}
+	p := &publishing{console: c.console, input: newInput(text)}
 	cfg := c.config()
 	cfg.Rejected = func(r pubsub.Rejected) { c.console.notice("line %d %s: %s", r.Line, r.Reason, shorten(r.Text)) }
 	if p.Publisher, err = pubsub.DialPublisher(ctx, c.addr, cfg); err != nil {
 		return p.keep(undelivered, err)
 	}
 	c.welcome(p.Welcome())
-	if c.Script == "" && c.console.inTerm && c.console.outTerm {
+	if (c.Script == "" || c.Script == "-") && c.console.keys != nil {
 		err = p.typed(ctx)
 	} else {
 		err = p.script(ctx, c.Rate)
@@ -58,20 +61,21 @@ func (c *command) publish(ctx context.Context) error {
 	return p.finish(ctx, err, undelivered)
 }
 
-// finish ends the session and sums it up. err is why the lines were not read
-// to their end, nil if they were.
+// finish ends the session and prints the summary. err is why the lines were not read to their end;
+// nil if they were.
 func (p *publishing) finish(ctx context.Context, err error, undelivered *os.File) error {
+	p.console.close() // Ctrl+C ends the program from here on
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
 	}
-	patience := time.AfterFunc(time.Second, func() {
+	slow := time.AfterFunc(time.Second, func() {
 		if s := p.Stats(); s.Acked < s.Published {
 			p.console.notice("waiting for the server to acknowledge %s (Ctrl+C gives up)", count(s.Published-s.Acked, "line"))
 		}
 	})
-	defer patience.Stop()
+	defer slow.Stop()
 	if closeErr := p.Close(ctx); closeErr != nil {
 		err = closeErr
 	}
@@ -84,7 +88,8 @@ func (p *publishing) finish(ctx context.Context, err error, undelivered *os.File
 	return p.keep(undelivered, err)
 }
 
-// keep keeps what was not delivered, and returns err, or that this failed.
+// keep saves the lines that were not delivered. It returns err or, where there is none, that saving
+// failed.
 func (p *publishing) keep(undelivered *os.File, err error) error {
 	if keepErr := p.keepUndelivered(undelivered, err); keepErr != nil {
 		p.console.notice("client: %v", keepErr)
@@ -107,7 +112,7 @@ func (p *publishing) script(ctx context.Context, rate float64) error {
 	case <-p.Done():
 		stop()
 		p.leave(read)
-		return nil // Close tells why
+		return nil // Close returns why
 	case <-ctx.Done():
 		p.leave(read)
 	}
@@ -141,8 +146,8 @@ func (p *publishing) lines(ctx context.Context, pace *pace) error {
 	}
 }
 
-// next returns the next line of the input that is a message. Others are told
-// of and passed over.
+// next returns the next line of the input that is a message. It reports the others, and passes over
+// them.
 func (p *publishing) next() (string, error) {
 	for {
 		line, err := p.input.line()
@@ -165,8 +170,8 @@ func (p *publishing) next() (string, error) {
 
 var errTooLong = fmt.Errorf("a message of more than %d bytes, expected at most that", protocol.MaxLine)
 
-// readLine returns the next line without its line end. An unterminated rest is
-// a line (P7); a line that does not fit the buffer is skipped and errTooLong.
+// readLine returns the next line without its line end. An unterminated rest is a line (P7); a line
+// that does not fit the buffer is skipped and errTooLong.
 func readLine(r *bufio.Reader) (string, error) {
 	line, err := r.ReadSlice('\n')
 	if err == nil || err == io.EOF && len(line) > 0 {
@@ -184,7 +189,7 @@ func readLine(r *bufio.Reader) (string, error) {
 	return "", errTooLong
 }
 
-// pace lets so many lines through per second; 0 is all.
+// pace limits the number of lines per second; 0 is no limit.
 type pace struct {
 	rate float64
 	next time.Time

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,14 +9,15 @@ import (
 	"log/slog"
 	"strings"
 
+	"pubsublab/client/internal/terminal"
 	"pubsublab/client/pubsub"
 	"pubsublab/protocol"
 )
 
-// errSaid is a failure that the command has told of already.
+// errSaid is a failure that the command has already reported.
 var errSaid = errors.New("failed")
 
-// errUsage is wrong usage that showed late.
+// errUsage is wrong usage that was found late.
 type errUsage struct{ error }
 
 // command is one run of the client.
@@ -33,7 +35,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return exit
 	}
 	c := &command{options: o, console: newConsole(stdin, stdout, stderr)}
+	context.AfterFunc(ctx, c.console.close) // a second signal ends the program at once
 	err := c.run(ctx)
+	c.console.close()
 	switch {
 	case err == nil:
 		return 0
@@ -60,39 +64,76 @@ func (c *command) run(ctx context.Context) (err error) {
 	return c.subscribe(ctx)
 }
 
-// role returns the role, asking for it the way the server does (P1, P2) if it
-// was not given.
+// role returns the role. If it was not given, it asks for it as the server does (P1, P2).
 func (c *command) role(ctx context.Context) (protocol.Role, error) {
 	if c.Role != "" {
 		return protocol.ParseRole(c.Role)
 	}
-	out := c.console.out
-	if !c.console.inTerm {
-		out = c.console.err // a program may read the output
+	if c.console.keys == nil {
+		return c.pipedRole(ctx)
+	}
+	// A person who would wait in vain should not have to answer first.
+	if err := pubsub.Reach(ctx, c.addr, c.config()); err != nil {
+		return 0, err
 	}
 	for {
-		io.WriteString(out, protocol.Prompt)
-		line, err := c.console.readLine(ctx)
-		line = strings.TrimSpace(line)
-		if err != nil && line == "" {
-			io.WriteString(out, "\n")
-			if c.console.inTerm {
-				return 0, errors.New("no role chosen")
+		line, err := c.console.keys.ReadLine(ctx, protocol.Prompt)
+		var h protocol.Hello
+		switch {
+		case err == nil:
+			if h, err = protocol.ParseHello(line); err == nil {
+				err = c.answer(h)
 			}
-			return 0, errUsage{errors.New("no role given: add PUBLISHER or SUBSCRIBER")}
+		case ctx.Err() != nil:
+			return 0, err
+		case !errors.Is(err, terminal.ErrTooLong) && !errors.Is(err, terminal.ErrCutOff):
+			return 0, errors.New("no role chosen")
 		}
-		role, err := protocol.ParseRole(line)
-		if err == nil {
-			if err := c.check(role); err != nil {
-				return 0, errUsage{err}
-			}
-			return role, nil
+		if err != nil {
+			c.console.notice("error: %v", err)
+			continue
 		}
-		if !c.console.inTerm {
+		if err := c.check(h.Role); err != nil {
 			return 0, errUsage{err}
 		}
-		c.console.notice("error: %v", err)
+		return h.Role, nil
 	}
+}
+
+// answer takes what a person has answered besides the role. It overrides flags, which were given
+// earlier.
+func (c *command) answer(h protocol.Hello) error {
+	if h.Ack || h.Run != "" {
+		return errors.New("ack and run are this client's own matter, expected name, topic, token, from or format")
+	}
+	c.Name = cmp.Or(h.Name, c.Name)
+	c.Topic = cmp.Or(h.Topic, h.Filter.String(), c.Topic)
+	c.token = cmp.Or(h.Token, c.token)
+	c.From = cmp.Or(h.From, c.From)
+	c.Format = cmp.Or(h.Format, c.Format)
+	return nil
+}
+
+// pipedRole reads the role from a pipe. A program may read the output.
+func (c *command) pipedRole(ctx context.Context) (protocol.Role, error) {
+	io.WriteString(c.console.err, protocol.Prompt)
+	line, err := c.console.readPiped(ctx)
+	line = strings.TrimSpace(line)
+	if err != nil && line == "" {
+		io.WriteString(c.console.err, "\n")
+		if ctx.Err() != nil {
+			return 0, err
+		}
+		return 0, errUsage{errors.New("no role given: add PUBLISHER or SUBSCRIBER")}
+	}
+	role, err := protocol.ParseRole(line)
+	if err == nil {
+		err = c.check(role)
+	}
+	if err != nil {
+		return 0, errUsage{err}
+	}
+	return role, nil
 }
 
 func (c *command) config() pubsub.Config {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 
+	"pubsublab/client/internal/terminal"
 	"pubsublab/client/pubsub"
 	"pubsublab/protocol"
 )
@@ -21,21 +22,23 @@ var (
 
 // subscribe is the command of a subscriber.
 func (c *command) subscribe(ctx context.Context) error {
-	screen := &sink{w: c.console.out, format: c.Format, visible: c.console.outTerm}
-	sinks := []*sink{screen}
-	if c.Output != "" {
-		file, err := os.Create(c.Output)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		sinks = append(sinks, &sink{w: file, format: c.Format})
+	sinks, output, err := c.outputs()
+	if err != nil {
+		return err
+	}
+	if output != nil {
+		defer output.Close()
 	}
 	s, err := pubsub.DialSubscriber(ctx, c.addr, c.config())
 	if err != nil {
 		return err
 	}
 	defer s.Close()
+	if output != nil {
+		if err := empty(output); err != nil {
+			return err
+		}
+	}
 	c.welcome(s.Welcome())
 	filter, err := c.filter()
 	if err != nil {
@@ -43,31 +46,61 @@ func (c *command) subscribe(ctx context.Context) error {
 	}
 	ctx, leave := context.WithCancelCause(ctx)
 	defer leave(nil)
-	if c.console.inTerm {
+	piped, unwatch := c.watchOutput(func() { leave(errNobodyHere) })
+	defer unwatch()
+	if c.console.keys != nil && !piped { // a pager behind a pipe wants the keys
 		go c.awaitTerminate(ctx, leave)
 	}
-	if file, ok := c.console.out.(*os.File); ok {
-		defer watchPipe(file, func() { leave(errNobodyHere) })()
-	}
-	tally := pubsub.NewTally(filter)
-	err = c.receive(ctx, s, tally, sinks)
+	verifier := pubsub.NewVerifier(filter)
+	err = c.receive(ctx, s, verifier, sinks)
+	c.console.close() // Ctrl+C ends the program from here on
 	s.Close()
-	if errors.Is(screen.err, syscall.EPIPE) || context.Cause(ctx) == errNobodyHere {
+	if errors.Is(sinks[0].err, syscall.EPIPE) || context.Cause(ctx) == errNobodyHere {
 		return nil // whoever read it has seen enough
 	}
-	return c.sumUp(tally, err)
+	return c.sumUp(verifier, err)
 }
 
-// receive prints what comes until it is enough. It returns nil when that was
-// asked for, by a flag or a person, else why it ended.
-func (c *command) receive(ctx context.Context, s *pubsub.Subscriber, tally *pubsub.Tally, sinks []*sink) error {
+// outputs returns the sinks, the screen first, and the open file of --output; nil is none.
+func (c *command) outputs() (sinks []*sink, output *os.File, err error) {
+	sinks = []*sink{{w: c.console.out, format: c.Format, visible: c.console.outTerm}}
+	if c.Output == "" {
+		return sinks, nil, nil
+	}
+	if output, err = openKept(c.Output, os.O_RDWR); err != nil {
+		return nil, nil, err
+	}
+	format := c.Format
+	if c.OutputFormat != nil {
+		format = *c.OutputFormat
+	}
+	return append(sinks, &sink{w: output, format: format}), output, nil
+}
+
+// watchOutput calls closed once nobody reads a standard output that is a pipe. It reports whether
+// that is a pipe, and returns a function that ends the watching.
+func (c *command) watchOutput(closed func()) (piped bool, stop func()) {
+	file, ok := c.console.out.(*os.File)
+	if !ok {
+		return false, func() {}
+	}
+	info, err := file.Stat()
+	piped = err == nil && info.Mode()&os.ModeNamedPipe != 0
+	return piped, watchPipe(file, closed)
+}
+
+// receive prints what comes until it is enough. It returns nil where a flag or a person has asked
+// for that end, or else why it ended.
+func (c *command) receive(ctx context.Context, s *pubsub.Subscriber, verifier *pubsub.Verifier, sinks []*sink) error {
+	items := &absence{items: s, verifier: verifier, timeout: c.PublisherTimeout}
+	defer items.stop()
 	for {
-		item, err := s.Next(ctx)
+		item, err := items.next(ctx)
 		if err == nil {
-			tally.Add(&item)
-			c.tell(&item, s.Welcome().Name)
+			verifier.Add(&item)
+			c.tell(&item, s.Welcome().Name, sinks[0])
 		}
-		enough := err != nil || c.enough(tally)
+		enough := err != nil || c.enough(verifier)
 		for _, sink := range sinks {
 			if err == nil {
 				sink.add(&item)
@@ -88,31 +121,39 @@ func (c *command) receive(ctx context.Context, s *pubsub.Subscriber, tally *pubs
 	}
 }
 
-// enough tells whether --count or --publishers is reached. A publisher that
-// joined besides those waited for is not cut short.
-func (c *command) enough(tally *pubsub.Tally) bool {
-	return c.Count > 0 && tally.Lines() >= c.Count ||
-		c.Publishers > 0 && tally.Finished() >= c.Publishers && tally.Online() == 0
+// enough reports whether --count or --publishers is reached. While a publisher is online beyond
+// those that are waited for, it is not.
+func (c *command) enough(verifier *pubsub.Verifier) bool {
+	return c.Count > 0 && verifier.Lines() >= c.Count ||
+		c.Publishers > 0 && verifier.Finished() >= c.Publishers && verifier.Online() == 0
 }
 
-// awaitTerminate lets a person leave by typing so, or by Ctrl+D.
+// awaitTerminate lets a person leave by typing terminate, or by Ctrl+D.
 func (c *command) awaitTerminate(ctx context.Context, leave context.CancelCauseFunc) {
 	for {
-		line, err := c.console.readLine(ctx)
-		if err != nil || strings.TrimSpace(line) == protocol.Terminate {
+		line, err := c.console.keys.ReadLine(ctx, "")
+		if errors.Is(err, terminal.ErrHungUp) { // a signal decides whether that is the end
+			return
+		}
+		if err == io.EOF || strings.TrimSpace(line) == protocol.Terminate {
 			leave(errLeft)
 			return
 		}
-		c.console.aside("a subscriber only listens: type terminate, or press Ctrl+D, to leave")
+		if ctx.Err() != nil {
+			return
+		}
+		c.console.aside("a subscriber only listens; %s", howToEnd)
 	}
 }
 
-// tell shows a person who else comes and goes, where the format does not.
-func (c *command) tell(item *pubsub.Item, self string) {
+// tell shows a person which other clients come and leave, where the format does not show it. It
+// does so below what has been printed before.
+func (c *command) tell(item *pubsub.Item, self string, screen *sink) {
 	e := item.Event
 	if e == nil || !c.console.errTerm || c.Format.Events() || e.Name == self && e.Role == protocol.Subscriber {
 		return
 	}
+	screen.flush()
 	role := strings.ToLower(e.Role.String())
 	topic := ""
 	if e.Topic != "" {
@@ -127,8 +168,8 @@ func (c *command) tell(item *pubsub.Item, self string) {
 }
 
 // sumUp prints the summary line. err is why it ended before it was enough.
-func (c *command) sumUp(tally *pubsub.Tally, err error) error {
-	report := tally.Report()
+func (c *command) sumUp(verifier *pubsub.Verifier, err error) error {
+	report := verifier.Report()
 	wrong := report.Faults
 	if err != nil {
 		wrong = append(wrong, explain(err, c.addr))
@@ -136,8 +177,8 @@ func (c *command) sumUp(tally *pubsub.Tally, err error) error {
 	if c.Count > 0 && report.Lines < c.Count {
 		wrong = append(wrong, fmt.Sprintf("ended before line %d", c.Count))
 	}
-	if c.Publishers > 0 && tally.Finished() < c.Publishers {
-		wrong = append(wrong, fmt.Sprintf("%d of %s finished", tally.Finished(), count(c.Publishers, "publisher")))
+	if c.Publishers > 0 && verifier.Finished() < c.Publishers {
+		wrong = append(wrong, fmt.Sprintf("%d of %s finished", verifier.Finished(), count(c.Publishers, "publisher")))
 	}
 	if len(wrong) == 0 {
 		c.console.notice("summary: %v", report)
@@ -145,41 +186,4 @@ func (c *command) sumUp(tally *pubsub.Tally, err error) error {
 	}
 	c.console.notice("summary: %v; wrong: %s", report, strings.Join(wrong, "; "))
 	return errSaid
-}
-
-// sink prints items in a format, whole lines at a time.
-type sink struct {
-	w       io.Writer
-	format  protocol.Format
-	visible bool // make visible what would drive a terminal
-
-	buf  []byte
-	line []byte
-	err  error
-}
-
-func (s *sink) add(item *pubsub.Item) {
-	to := &s.buf
-	if s.visible {
-		s.line = s.line[:0]
-		to = &s.line
-	}
-	if item.Event != nil {
-		*to = s.format.AppendEvent(*to, item.Event)
-	} else {
-		*to = s.format.AppendMessage(*to, &item.Message)
-	}
-	if s.visible && len(s.line) > 0 {
-		s.buf = append(appendVisible(s.buf, s.line[:len(s.line)-1]), '\n')
-	}
-}
-
-// full tells whether it is time to flush even if more is to come.
-func (s *sink) full() bool { return len(s.buf) >= 64<<10 }
-
-func (s *sink) flush() {
-	if len(s.buf) > 0 && s.err == nil {
-		_, s.err = s.w.Write(s.buf)
-	}
-	s.buf = s.buf[:0]
 }

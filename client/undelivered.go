@@ -14,15 +14,14 @@ import (
 // errAbandoned ends the reading of a script that nobody waits for any more.
 var errAbandoned = errors.New("nobody waits for the next line")
 
-// input is where the lines of a script come from. It is for one goroutine at a
-// time.
+// input is where the lines of a script come from. It is for one goroutine at a time.
 type input struct {
 	*bufio.Reader
 	file bool // a regular file: a read never waits for anybody
 
-	// idle holds a token while a read may wait. Whoever takes it decides: the
-	// reading goroutine when a line has come, or another one, that the next
-	// line is not awaited and the input no longer used.
+	// idle holds a token while a read may wait. Whoever takes it decides: the reading goroutine
+	// when a line has come, or another one, that the next line is not awaited and the input no
+	// longer used.
 	idle chan struct{}
 
 	held      []string // at most one line: it was read, and could not be published
@@ -32,6 +31,9 @@ type input struct {
 
 func newInput(r io.Reader) *input {
 	in := &input{Reader: bufio.NewReaderSize(r, 2*protocol.MaxLine), idle: make(chan struct{}, 1)}
+	if text, ok := r.(*textReader); ok {
+		r = text.Reader
+	}
 	if f, ok := r.(*os.File); ok {
 		info, err := f.Stat()
 		in.file = err == nil && info.Mode().IsRegular()
@@ -39,7 +41,7 @@ func newInput(r io.Reader) *input {
 	return in
 }
 
-// here tells whether the next line can be had without waiting.
+// here reports whether the next line can be had without waiting.
 func (in *input) here() bool {
 	if in.file {
 		return true
@@ -68,8 +70,8 @@ func (in *input) line() (string, error) {
 	}
 }
 
-// remaining calls yield for each line that was not published though it could
-// have been: the one at hand, and all that can be read without waiting.
+// remaining calls yield for each line that was not published though it could have been: the one at
+// hand, and all that can be read without waiting.
 func (p *publishing) remaining(yield func(line string)) {
 	in := p.input
 	for _, line := range in.held {
@@ -84,22 +86,21 @@ func (p *publishing) remaining(yield func(line string)) {
 	}
 }
 
-// keepUndelivered writes the lines that were not delivered to --undelivered,
-// and says how many there are. err is why the session has ended. A file
-// without a line says that there are none.
+// keepUndelivered writes the lines that were not delivered to --undelivered, and says how many
+// there are. err is why the session has ended. A file without a line says that there are none; it
+// stays as it is where there was no server.
 func (p *publishing) keepUndelivered(file *os.File, err error) error {
 	if file == nil {
 		return nil
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-		if err := file.Truncate(0); err != nil {
-			return err
-		}
-	}
 	out := bufio.NewWriter(file)
+	var failed error
 	n := 0
 	keep := func(line string) {
+		if n == 0 {
+			failed = empty(file)
+		}
 		n++
 		out.Write(protocol.AppendLine(out.AvailableBuffer(), line))
 	}
@@ -109,7 +110,10 @@ func (p *publishing) keepUndelivered(file *os.File, err error) error {
 		}
 	}
 	p.remaining(keep)
-	if err := errors.Join(out.Flush(), file.Close()); err != nil {
+	if n == 0 && p.Publisher != nil { // without a server, what is there may still be to deliver
+		failed = empty(file)
+	}
+	if err := errors.Join(failed, out.Flush(), file.Close()); err != nil {
 		return fmt.Errorf("%s not delivered, and not kept either: %w", count(n, "line"), err)
 	}
 	if n > 0 {
@@ -118,13 +122,26 @@ func (p *publishing) keepUndelivered(file *os.File, err error) error {
 	return nil
 }
 
-// openUndelivered finds out early whether FILE can be written. What it holds
-// stays until there is something else to say.
+// openKept opens a file to write, which finds out early whether that can be. What it holds stays
+// until empty. With os.O_RDWR it waits for nobody to read a named pipe.
+func openKept(name string, mode int) (*os.File, error) {
+	return os.OpenFile(name, mode|os.O_CREATE, 0o666)
+}
+
+// empty empties a file of openKept that holds anything.
+func empty(file *os.File) error {
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return file.Truncate(0)
+}
+
+// openUndelivered opens the file of --undelivered, nil for none.
 func openUndelivered(name string, script io.Reader) (*os.File, error) {
 	if name == "" {
 		return nil, nil
 	}
-	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o666)
+	file, err := openKept(name, os.O_WRONLY)
 	if err != nil {
 		return nil, err
 	}

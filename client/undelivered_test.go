@@ -99,6 +99,13 @@ func TestUndeliveredWithoutAServer(t *testing.T) {
 	holds(t, path, "one\ntwo\n")
 }
 
+func TestUndeliveredStaysWhereThereIsNoServerAndNoLine(t *testing.T) {
+	path := inFile(t, "still to deliver\n")
+	got := client(t, fake.New(t), strings.NewReader(""), "HOST PORT", "publisher", "--retry=0", "--undelivered="+path)
+	assert.Equal(t, 1, got.exit)
+	holds(t, path, "still to deliver\n")
+}
+
 func TestNothingIsUndelivered(t *testing.T) {
 	s := fake.New(t, func(p *fake.Peer) {
 		p.Accept(" next=1")

@@ -1,8 +1,6 @@
 package e2e
 
 import (
-	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/lab/history"
 	"pubsublab/lab/topology"
 )
@@ -26,7 +25,7 @@ const clusterRate = 100
 // cluster is the topology of compose.cluster.yaml, in which lines flow while
 // nodes of it fail.
 type cluster struct {
-	*stage
+	*testbed
 	d          dice
 	at         map[string]string // the node that stands at a place now, by host name
 	happenings []happening
@@ -41,6 +40,7 @@ type happening struct {
 // openCluster starts it, with endless publishers.
 func openCluster(t *testing.T) *cluster {
 	t.Helper()
+	long(t)
 	topo, err := topology.Load(clusterFile)
 	require.NoError(t, err)
 	c := &cluster{d: throw(t), at: map[string]string{}}
@@ -49,12 +49,9 @@ func openCluster(t *testing.T) *cluster {
 		s.SetFlag("format", "tsv")
 	}
 	for _, s := range append(topo.WithRole(topology.Subscriber), topo.WithRole(topology.Publisher)...) {
-		s.SetFlag("retry", patience.String())
+		s.SetFlag("retry", forEver)
 	}
-	c.stage = open(t, topo)
-	ctx, cancel := context.WithTimeout(context.Background(), 3*patience) // there is much to wait for
-	t.Cleanup(cancel)
-	c.ctx = ctx
+	c.testbed = open(t, topo)
 	for _, role := range []topology.Role{topology.Stream, topology.Broker} {
 		for _, name := range names(topo, role) {
 			c.at[name] = name
@@ -79,14 +76,14 @@ func (c *cluster) flow() {
 func (c *cluster) leader() string {
 	c.t.Helper()
 	var leader string
-	require.Eventually(c.t, func() bool {
+	wait.Until(c.t, func() bool {
 		for _, place := range names(c.topo, topology.Stream) {
 			if leader = c.leaderAt(place); leader != "" {
 				return true
 			}
 		}
 		return false
-	}, patience, 100*time.Millisecond, "the stream has a leader")
+	}, "the stream has a leader")
 	return leader
 }
 
@@ -94,48 +91,25 @@ func (c *cluster) leaderAt(place string) string {
 	if c.at[place] == "" {
 		return ""
 	}
-	client := http.Client{Timeout: time.Second}
-	answer, err := client.Get("http://" + c.node(place).AddrOf(8222) + "/jsz?streams=1")
-	if err != nil {
-		return ""
-	}
-	defer answer.Body.Close()
-	var state struct {
-		Accounts []struct {
-			Streams []struct {
-				Name    string
-				Cluster struct{ Leader string }
-			} `json:"stream_detail"`
-		} `json:"account_details"`
-	}
-	if json.NewDecoder(answer.Body).Decode(&state) != nil {
-		return ""
-	}
-	for _, account := range state.Accounts {
-		for _, s := range account.Streams {
-			if s.Name == "pubsublab" {
-				return s.Cluster.Leader
-			}
-		}
-	}
-	return ""
+	return topology.StreamLeader(c.t.Context(), c.node(place).AddrOf(topology.MonitoringPort))
 }
 
 // well waits until a NATS node has caught up, or a broker is healthy.
 func (c *cluster) well(place string) {
 	c.t.Helper()
-	require.Eventually(c.t, func() bool {
+	wait.Until(c.t, func() bool {
+		require.False(c.t, c.ended(c.at[place]), "%s has ended", place)
 		if c.node(place).Spec.Role == topology.Broker {
 			return healthy(c.node(place).Addr())
 		}
 		client := http.Client{Timeout: time.Second}
-		answer, err := client.Get("http://" + c.node(place).AddrOf(8222) + "/healthz")
+		answer, err := client.Get("http://" + c.node(place).AddrOf(topology.MonitoringPort) + "/healthz")
 		if err != nil {
 			return false
 		}
 		answer.Body.Close()
 		return answer.StatusCode == http.StatusOK
-	}, patience, 100*time.Millisecond, "%s is well again", place)
+	}, "%s is well again", place)
 }
 
 // during writes down when something happens, and waits until it is over: the
@@ -157,7 +131,7 @@ func (c *cluster) again(places ...string) {
 	c.t.Helper()
 	var specs []*topology.Spec
 	for _, place := range places {
-		next := c.node(place).Spec.Successor(fmt.Sprintf("%s.%d", place, len(c.Nodes())+len(specs)))
+		next := c.node(place).Spec.Replacement(fmt.Sprintf("%s.%d", place, len(c.Nodes())+len(specs)))
 		specs = append(specs, next)
 	}
 	if len(specs) > 0 {
@@ -231,7 +205,7 @@ func (c *cluster) finish() {
 		require.Equal(c.t, sent, acked, "all is well at the end: %s", said)
 		p := c.sent(name)
 		require.Less(c.t, sent, len(p.Sent), "lines flowed to the end")
-		p.Sent, p.Sure = p.Sent[:sent], acked
+		p.Sent, p.Acked = p.Sent[:sent], acked
 		h.Publishers = append(h.Publishers, p)
 	}
 	c.wait("subscriber-1", "subscriber-2")
@@ -292,70 +266,77 @@ func (c *cluster) shuffled() []string {
 	return places
 }
 
-// Each broker and each NATS node fails in each way, one at a time, the leader of
-// the stream too.
+// A cluster on which lines flow all the while. Its nodes fail one at a time, are restarted one after
+// the other as for an update, and fail as is drawn.
 func TestClusterFaults(t *testing.T) {
 	t.Parallel()
 	c := openCluster(t)
-	for _, kind := range []string{"kill", "pause"} {
-		for _, place := range c.shuffled() {
-			c.strike(kind, place, 1000)
-		}
-		c.strike(kind, c.leader(), 1000)
+	c.failOneAtATime()
+	c.restartInTurn()
+	for range 3 {
+		c.failAsDrawn()
 	}
 	c.finish()
 }
 
-// All nodes are restarted one after the other, as for an update.
-func TestClusterRollingRestart(t *testing.T) {
-	t.Parallel()
-	c := openCluster(t)
+// failOneAtATime kills each broker and each NATS node, and freezes one of each; and both to the leader
+// of the stream.
+func (c *cluster) failOneAtATime() {
+	c.t.Helper()
+	for _, place := range c.shuffled() {
+		c.strike("kill", place, 1000)
+	}
+	c.strike("kill", c.leader(), 1000)
+	for _, role := range []topology.Role{topology.Broker, topology.Stream} {
+		c.strike("pause", names(c.topo, role)[c.d.IntN(3)], 1000)
+	}
+	c.strike("pause", c.leader(), 1000)
+}
+
+// restartInTurn stops all nodes and starts them again, one after the other.
+func (c *cluster) restartInTurn() {
+	c.t.Helper()
 	for _, place := range c.places() {
 		before := c.node(place)
 		c.strike("stop", place, 0)
 		code, err := before.Wait(c.ctx)
-		require.NoError(t, err)
-		require.Zero(t, code, "exit code of %s", place)
+		require.NoError(c.t, err)
+		require.Zero(c.t, code, "exit code of %s", place)
 	}
-	c.finish()
 }
 
-// What fails is drawn, and several nodes may at once, even all: without a majority
-// of the NATS nodes nothing can be published, and nothing is lost.
-func TestClusterDrawnFaults(t *testing.T) {
-	t.Parallel()
-	c := openCluster(t)
+// failAsDrawn has several nodes fail at once, or even all: without a majority of the NATS nodes
+// nothing can be published, and nothing is lost.
+func (c *cluster) failAsDrawn() {
+	c.t.Helper()
 	kinds := []string{"kill", "pause", "disconnect"}
-	if why := uncuttable(); why != "" {
-		t.Logf("nobody is cut off: %s", why)
+	if why := engine.Uncuttable(); why != "" {
+		c.t.Logf("nobody is cut off: %s", why)
 		kinds = kinds[:2]
 	}
-	for range 3 {
-		places := c.shuffled()[:c.d.between(2, 6)]
-		struck := map[string][]string{}
-		for _, place := range places {
-			kind := kinds[c.d.IntN(len(kinds))]
-			struck[kind] = append(struck[kind], place)
-		}
-		c.during(strings.TrimPrefix(fmt.Sprint(struck), "map"), places, func() {
-			for _, kind := range kinds {
-				for _, place := range struck[kind] {
-					clusterFaults[kind].begin(c, place)
-				}
-			}
-			time.Sleep(time.Duration(c.d.between(0, 3000)) * time.Millisecond)
-			for _, kind := range kinds[1:] {
-				for _, place := range struck[kind] {
-					clusterFaults[kind].end(c, place)
-				}
-			}
-			// A NATS node that begins waits for others, and a broker for NATS nodes.
-			for _, role := range []topology.Role{topology.Stream, topology.Broker} {
-				c.again(slices.DeleteFunc(slices.Clone(struck["kill"]), func(place string) bool { return c.node(place).Spec.Role != role })...)
-			}
-		})
+	places := c.shuffled()[:c.d.between(2, 6)]
+	struck := map[string][]string{}
+	for _, place := range places {
+		kind := kinds[c.d.IntN(len(kinds))]
+		struck[kind] = append(struck[kind], place)
 	}
-	c.finish()
+	c.during(strings.TrimPrefix(fmt.Sprint(struck), "map"), places, func() {
+		for _, kind := range kinds {
+			for _, place := range struck[kind] {
+				clusterFaults[kind].begin(c, place)
+			}
+		}
+		time.Sleep(time.Duration(c.d.between(0, 3000)) * time.Millisecond)
+		for _, kind := range kinds[1:] {
+			for _, place := range struck[kind] {
+				clusterFaults[kind].end(c, place)
+			}
+		}
+		// A NATS node that begins waits for others, and a broker for NATS nodes.
+		for _, role := range []topology.Role{topology.Stream, topology.Broker} {
+			c.again(slices.DeleteFunc(slices.Clone(struck["kill"]), func(place string) bool { return c.node(place).Spec.Role != role })...)
+		}
+	})
 }
 
 // Each node is cut off from the network, briefly or until others notice.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,11 +18,12 @@ import (
 )
 
 // broker starts the server alone.
-func broker(t *testing.T) *stage { return brokerOn(t, engine) }
+func broker(t *testing.T) *testbed { return brokerOn(t, engine) }
 
-func brokerOn(t *testing.T, engine *topology.Engine) *stage {
+func brokerOn(t *testing.T, engine *topology.Engine) *testbed {
 	topo := load(t)
 	crowd(topo, 1, 1, 1)
+	topo.Spec("server").SetFlag("max-clients", "20000") // its default: some tests are about many
 	s := openOn(t, engine, topo)
 	s.start("server")
 	return s
@@ -139,6 +141,9 @@ func TestBrokerStopped(t *testing.T) {
 				if n == 500 {
 					flowing <- struct{}{}
 				}
+				if n%50 == 0 {
+					time.Sleep(5 * time.Millisecond) // a pace: engines take seconds to stop a container, and all of it is judged
+				}
 			}
 		})
 		pubs.Go(func() {
@@ -166,10 +171,10 @@ func TestBrokerStopped(t *testing.T) {
 
 	var h history.History
 	for i := range publishers {
-		p := history.Publisher{Name: fmt.Sprintf("p%d", i), Sure: acked[i]}
-		require.Positive(t, p.Sure, "lines were in flight")
+		p := history.Publisher{Name: fmt.Sprintf("p%d", i), Acked: acked[i]}
+		require.Positive(t, p.Acked, "lines were in flight")
 		// It may have sent, and the broker taken in, more than was acknowledged.
-		for n := 1; n <= p.Sure+count(received[0], "[FROM "+p.Name+"] "); n++ {
+		for n := 1; n <= p.Acked+count(received[0], "[FROM "+p.Name+"] "); n++ {
 			p.Sent = append(p.Sent, fmt.Sprintf("line %d", n))
 		}
 		h.Publishers = append(h.Publishers, p)
@@ -180,7 +185,7 @@ func TestBrokerStopped(t *testing.T) {
 		h.Subscribers = append(h.Subscribers, history.Subscriber{
 			Name: fmt.Sprintf("subscriber %d", i), FromFirst: true, ToEnd: true, Received: transcript.Messages,
 		})
-		require.Equal(t, received[0], lines, "P9: all received the same")
+		require.True(t, slices.Equal(received[0], lines), "P9: all received the same")
 	}
 	report := history.Check(h)
 	require.True(t, report.OK(), "%s", report)
@@ -221,6 +226,7 @@ func TestThousandEmptyConnections(t *testing.T) {
 	t.Parallel()
 	topo := load(t)
 	crowd(topo, 2, 1000, 2)
+	topo.Spec("server").SetFlag("max-clients", "2000")
 	s := open(t, topo)
 	s.start("server")
 	var conns []net.Conn

@@ -24,6 +24,7 @@ func TestGuaranteeKilledClientsComeBack(t *testing.T) {
 	crowd(topo, 2, 1, 1)
 	d.scripts(topo, 3000, 40, 1000)
 	topo.Spec("publisher-1").SetScript(d.script(endless, 40))
+	topo.Spec("publisher-2").SetScript(d.script(10_000, 40)) // who must still be there when a slow machine has killed the first
 	sub := topo.Spec("subscriber-1")
 	sub.SetFlag("format", "tsv")
 	topo.Add(sub.Clone("comes"))
@@ -48,7 +49,7 @@ func TestGuaranteeKilledClientsComeBack(t *testing.T) {
 	killed, second := s.sent("publisher-1"), s.sent("again")
 	accepted := left(t, all, "publisher-1")
 	killed.Sent = append(killed.Sent[:accepted:accepted], second.Sent...)
-	killed.Sure = len(killed.Sent)
+	killed.Acked = len(killed.Sent)
 	s.judge(history.History{
 		Publishers: []history.Publisher{killed, s.sent("publisher-2")},
 		Subscribers: []history.Subscriber{
@@ -97,7 +98,7 @@ func TestGuaranteeNamesakes(t *testing.T) {
 	accepted := left(t, all, "publisher-1")
 	require.Less(t, accepted, len(first.Sent))
 	first.Sent = append(first.Sent[:accepted:accepted], second.Sent...)
-	first.Sure = len(first.Sent)
+	first.Acked = len(first.Sent)
 	s.judge(history.History{
 		Publishers:  []history.Publisher{first},
 		Subscribers: []history.Subscriber{whole("subscriber-1", all.Messages)},

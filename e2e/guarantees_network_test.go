@@ -17,7 +17,7 @@ func TestGuaranteeNetworkOfClientsCut(t *testing.T) {
 	s, d := cutting(t)
 	nodes := []string{"subscriber-2", "publisher-2"}
 	for _, node := range nodes {
-		s.reach("subscriber-1", s.lines("subscriber-1")+d.between(1, 500))
+		s.more("subscriber-1", d.between(1, 500), cutLines)
 		s.must(s.Node(node).Disconnect)
 	}
 	time.Sleep(time.Duration(d.between(1, 1000)) * time.Millisecond)
@@ -37,7 +37,7 @@ func TestGuaranteeNetworkOfClientsGone(t *testing.T) {
 	nodes := []string{"subscriber-2", "publisher-2"}
 	began := time.Now()
 	for _, node := range nodes {
-		s.reach("subscriber-1", s.lines("subscriber-1")+d.between(1, 500))
+		s.more("subscriber-1", d.between(1, 500), cutLines)
 		s.must(s.Node(node).Disconnect)
 	}
 	for _, node := range nodes {
@@ -57,19 +57,22 @@ func TestGuaranteeNetworkOfBrokerCut(t *testing.T) {
 	t.Parallel()
 	networksOnly(t)
 	s, d := cutting(t)
-	s.reach("subscriber-1", s.lines("subscriber-1")+d.between(1, 1000))
+	s.more("subscriber-1", d.between(1, 1000), cutLines)
 	s.must(s.Node("server").Disconnect)
 	time.Sleep(time.Duration(d.between(1, 1500)) * time.Millisecond)
 	s.must(s.Node("server").Reconnect)
 	s.finish()
 }
 
+// cutLines is how many lines both publishers have.
+const cutLines = 10_000
+
 // cutting is a topology in which lines flow.
-func cutting(t *testing.T) (*stage, dice) {
+func cutting(t *testing.T) (*testbed, dice) {
 	d := throw(t)
 	topo := load(t)
 	crowd(topo, 2, 1, 2)
-	d.scripts(topo, 5000, 40, 1000)
+	d.scripts(topo, cutLines/2, 40, 1000)
 	for _, sub := range topo.WithRole(topology.Subscriber) {
 		sub.SetFlag("name", sub.Name)
 	}
@@ -84,10 +87,10 @@ func cutting(t *testing.T) (*stage, dice) {
 }
 
 // finish waits for the end of all clients, and judges.
-func (s *stage) finish() {
+func (s *testbed) finish() {
 	s.t.Helper()
 	began := time.Now()
 	s.wait("publisher-1", "publisher-2", "subscriber-1", "subscriber-2")
 	s.t.Logf("all was delivered %v after the network was back", time.Since(began).Round(time.Second))
-	s.check(10_000)
+	s.check(cutLines)
 }

@@ -26,7 +26,7 @@ func TestGuaranteeBrokerKilled(t *testing.T) {
 	s.must(s.Node("server").Pause) // so that lines are under way
 	time.Sleep(300 * time.Millisecond)
 	s.must(s.Node("server").Kill)
-	s.succeed()
+	s.replaceServer()
 	s.wait("publisher-1", "publisher-2")
 
 	s.fails("nameless") // it cannot know what to send again
@@ -49,7 +49,7 @@ func TestGuaranteeBrokerRestarted(t *testing.T) {
 	code, err := s.Node("server").Wait(s.ctx)
 	require.NoError(t, err)
 	require.Zero(t, code, "P17: the exit code")
-	s.succeed()
+	s.replaceServer()
 	s.wait("publisher-1", "publisher-2")
 	for _, c := range s.restarted() {
 		require.Equal(t, c.before+1, c.again, "%s received of %s all that was not sent again, and nothing else", c.subscriber, c.publisher)
@@ -58,7 +58,7 @@ func TestGuaranteeBrokerRestarted(t *testing.T) {
 
 // flowing is a topology in the middle of its work, with more publishers that
 // have no names.
-func flowing(t *testing.T, nameless ...string) *stage {
+func flowing(t *testing.T, nameless ...string) *testbed {
 	d := throw(t)
 	topo := load(t)
 	crowd(topo, 2, 1, 2)
@@ -67,20 +67,26 @@ func flowing(t *testing.T, nameless ...string) *stage {
 		p.UnsetFlag("name")
 		topo.Add(p)
 	}
-	d.scripts(topo, 6000, 40, 1000)
+	d.scripts(topo, 12_000, 40, 1000) // however slow this test is, they are not done before the fault
+	for _, node := range nameless {
+		topo.Spec(node).SetScript(d.script(endless, 40)) // it does not survive the fault, and need not come to an end
+	}
 	for _, sub := range topo.WithRole(topology.Subscriber) {
 		sub.SetFlag("format", "tsv")
 	}
 	s := open(t, topo)
 	s.start()
+	for _, node := range nameless {
+		s.hear(node, "registered as PUBLISHER") // one that is not yet there loses nothing with the broker
+	}
 	s.reach("subscriber-1", d.between(100, 2000))
 	return s
 }
 
-// succeed starts another broker in the place of the one that has ended.
-func (s *stage) succeed() {
+// replaceServer starts another broker in the place of the one that has ended.
+func (s *testbed) replaceServer() {
 	s.t.Helper()
-	second := s.topo.Spec("server").Successor("second")
+	second := s.topo.Spec("server").Replacement("second")
 	s.topo.Add(second)
 	s.start("second")
 }
@@ -95,13 +101,13 @@ type comeback struct {
 
 // restarted judges both orders, and that nobody passed from one to the other
 // in silence.
-func (s *stage) restarted() (found []comeback) {
+func (s *testbed) restarted() (found []comeback) {
 	s.t.Helper()
 	var first, second history.History
 	for _, p := range []string{"publisher-1", "publisher-2"} {
 		sent := s.sent(p)
 		second.Publishers = append(second.Publishers, sent)
-		sent.Sure = 0
+		sent.Acked = 0
 		first.Publishers = append(first.Publishers, sent)
 	}
 	for _, node := range []string{"subscriber-1", "subscriber-2"} {
@@ -114,7 +120,7 @@ func (s *stage) restarted() (found []comeback) {
 		for _, m := range sub.Received {
 			if !slices.ContainsFunc(first.Publishers, func(p history.Publisher) bool { return p.Name == m.From }) {
 				nameless := s.sent("nameless") // others know it by its address
-				nameless.Name, nameless.Sure = m.From, 0
+				nameless.Name, nameless.Acked = m.From, 0
 				first.Publishers = append(first.Publishers, nameless)
 			}
 		}
@@ -127,7 +133,7 @@ func (s *stage) restarted() (found []comeback) {
 			found = append(found, comeback{sub.Name, p.Name, of(p.Name, first.Subscribers[j]), again + 1})
 		}
 		second.Publishers[i].Sent = p.Sent[again:]
-		second.Publishers[i].Sure = len(p.Sent) - again
+		second.Publishers[i].Acked = len(p.Sent) - again
 	}
 	s.judge(first)
 	s.judge(second)

@@ -4,19 +4,27 @@
 package e2e
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"maps"
+	"math"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/failed"
+	"pubsublab/e2e/wait"
 	"pubsublab/lab/history"
+	"pubsublab/lab/report"
 	"pubsublab/lab/topology"
 )
 
@@ -25,9 +33,9 @@ const (
 	clusterFile = "../compose.cluster.yaml"
 )
 
-// patience bounds everything a test waits for. It is long because machines are
-// slow; no test passes or fails by how long something takes.
-const patience = 2 * time.Minute
+// forEver is for how long clients try to connect: a test that is slow must not
+// become one of clients that give up.
+const forEver = "24h"
 
 var engine *topology.Engine
 
@@ -38,7 +46,7 @@ func TestMain(m *testing.M) {
 func run(m *testing.M) int {
 	flag.Parse()
 	if !isSet("test.parallel") {
-		flag.Set("test.parallel", fmt.Sprint(max(3, runtime.GOMAXPROCS(0)))) // they mostly wait
+		flag.Set("test.parallel", fmt.Sprint(max(6, runtime.GOMAXPROCS(0)))) // they mostly wait
 	}
 	ctx := context.Background()
 	var err error
@@ -56,7 +64,50 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
 		return 1
 	}
-	return m.Run()
+	code := m.Run()
+	fmt.Print(skipped.String())
+	return code
+}
+
+// skips are the tests that were skipped, by the reason.
+type skips struct {
+	mu    sync.Mutex
+	tests map[string][]string // guarded by mu
+}
+
+var skipped = skips{tests: map[string][]string{}}
+
+// skip skips a test, and tells so once more at the end of all.
+func skip(t *testing.T, why string) {
+	t.Helper()
+	skipped.mu.Lock()
+	skipped.tests[why] = append(skipped.tests[why], t.Name())
+	skipped.mu.Unlock()
+	t.Skip(why)
+}
+
+// long skips a test where only short ones are wanted.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		skip(t, "it takes long, and -short asks for short ones")
+	}
+}
+
+// String is a line for each reason, with the tests that it kept from running.
+func (s *skips) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var b strings.Builder
+	for _, why := range slices.Sorted(maps.Keys(s.tests)) {
+		fmt.Fprintf(&b, "e2e: skipped %s: %s\n", strings.Join(s.tests[why], ", "), why)
+	}
+	return b.String()
+}
+
+func TestSkipsAreSummedUp(t *testing.T) {
+	s := skips{tests: map[string][]string{"no engine answers": {"TestB", "TestA"}, "a slow day": {"TestC"}}}
+	require.Equal(t, "e2e: skipped TestC: a slow day\ne2e: skipped TestB, TestA: no engine answers\n", s.String())
 }
 
 func isSet(name string) (set bool) {
@@ -64,15 +115,24 @@ func isSet(name string) (set bool) {
 	return set
 }
 
-// stage is a lab of one test.
-type stage struct {
-	*topology.Lab
-	t    *testing.T
-	ctx  context.Context
-	topo *topology.Topology
+// testbed is the deployment of one test.
+type testbed struct {
+	*topology.Deployment
+	t      *testing.T
+	ctx    context.Context
+	topo   *topology.Topology
+	record *report.Recorder
 
-	mu     sync.Mutex
-	output map[string][]string // standard error by node, for summaries
+	mu      sync.Mutex
+	output  map[string][]string // standard error by node, for summaries
+	changed chan struct{}       // closed and replaced when output has grown
+	counted map[string]*counted // by node
+}
+
+// counted is how far a transcript was read, and how many lines that were.
+type counted struct {
+	offset int64
+	lines  int
 }
 
 // load reads compose.yaml for a test that will change it.
@@ -83,22 +143,33 @@ func load(t *testing.T) *topology.Topology {
 	return topo
 }
 
-// open makes a lab of topo ready, and removes it at the end of the test. When
-// the test fails, it shows what the nodes wrote.
-func open(t *testing.T, topo *topology.Topology) *stage {
+// open makes a deployment of topo ready, and removes it at the end of the test. When
+// the test fails, it shows what the nodes wrote, and keeps the run.
+func open(t *testing.T, topo *topology.Topology) *testbed {
 	t.Helper()
 	return openOn(t, engine, topo)
 }
 
-func openOn(t *testing.T, engine *topology.Engine, topo *topology.Topology) *stage {
+func openOn(t *testing.T, engine *topology.Engine, topo *topology.Topology) *testbed {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	s := &stage{t: t, ctx: ctx, topo: topo, output: map[string][]string{}}
+	return openWith(t, engine, topo, topology.Options{})
+}
+
+func openWith(t *testing.T, engine *topology.Engine, topo *topology.Topology, options topology.Options) *testbed {
+	t.Helper()
+	for _, sub := range topo.WithRole(topology.Subscriber) {
+		sub.UnsetFlag("publisher-timeout") // a fault may keep publishers away for longer than it allows
+	}
+	s := &testbed{
+		t: t, ctx: wait.Context(t), topo: topo, record: report.NewRecorder(),
+		output: map[string][]string{}, changed: make(chan struct{}), counted: map[string]*counted{},
+	}
 	var err error
-	s.Lab, err = engine.Open(ctx, topo, topology.Options{Output: s.keep})
+	options.Output, options.Happened = s.keep, s.happened
+	s.Deployment, err = engine.Open(s.ctx, topo, options)
 	t.Cleanup(func() {
-		defer cancel()
-		if s.Lab != nil {
+		if s.Deployment != nil {
+			failed.Keep(t, s.run())
 			require.NoError(t, s.Close(context.Background()))
 		}
 		if t.Failed() {
@@ -113,16 +184,55 @@ func openOn(t *testing.T, engine *topology.Engine, topo *topology.Topology) *sta
 	return s
 }
 
-func (s *stage) keep(l topology.Line) {
+// run is what has happened so far.
+func (s *testbed) run() report.Run {
+	h, err := s.History()
+	if err != nil {
+		s.t.Log("what was sent and received is not kept:", err)
+	}
+	run := s.record.Run(h)
+	run.Runtime = string(engine.Mode())
+	for _, role := range []topology.Role{topology.Publisher, topology.Broker, topology.Stream, topology.Subscriber} {
+		for _, n := range s.Nodes() {
+			if n.Spec.Role == role {
+				name, _ := n.Spec.Flag("name")
+				run.Nodes = append(run.Nodes, report.Node{Name: n.Spec.Name, Role: string(role), As: name})
+			}
+		}
+	}
+	return run
+}
+
+// happened records what becomes of a node.
+func (s *testbed) happened(n *topology.Node, h topology.Happening, what string) {
+	kind := report.Fault
+	switch h {
+	case topology.Ended:
+		kind = report.Died
+		if end, err := n.End(); end.Code == 0 && err == nil {
+			kind = report.End
+		}
+	case topology.Returned:
+		kind = report.Back
+	}
+	s.record.Add(kind, n.Spec.Name, what)
+}
+
+func (s *testbed) keep(l topology.Line) {
+	if l.Role == topology.Subscriber && !l.Stderr {
+		s.record.Arrived(l.Node, s.Node(l.Node).Spec.Format(), l.Text)
+	}
 	if l.Stderr {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.output[l.Node] = append(s.output[l.Node], l.Text)
+		close(s.changed)
+		s.changed = make(chan struct{})
 	}
 }
 
 // start starts nodes by name, all of the topology's where none is named.
-func (s *stage) start(names ...string) {
+func (s *testbed) start(names ...string) {
 	s.t.Helper()
 	var specs []*topology.Spec
 	for _, name := range names {
@@ -134,7 +244,7 @@ func (s *stage) start(names ...string) {
 }
 
 // wait waits until nodes have ended, and requires exit code 0 of each.
-func (s *stage) wait(names ...string) {
+func (s *testbed) wait(names ...string) {
 	s.t.Helper()
 	for _, name := range names {
 		code, err := s.Node(name).Wait(s.ctx)
@@ -145,7 +255,7 @@ func (s *stage) wait(names ...string) {
 
 // check judges scripts against transcripts, and requires that nothing is wrong
 // and that so many lines were published.
-func (s *stage) check(lines int) history.History {
+func (s *testbed) check(lines int) history.History {
 	s.t.Helper()
 	h, err := s.History()
 	require.NoError(s.t, err)
@@ -156,30 +266,82 @@ func (s *stage) check(lines int) history.History {
 }
 
 // transcript returns what a subscriber has received.
-func (s *stage) transcript(node string) []history.Message {
+func (s *testbed) transcript(node string) []history.Message {
 	s.t.Helper()
 	file, err := os.Open(s.Node(node).Transcript())
 	require.NoError(s.t, err)
 	defer file.Close()
-	transcript, err := history.Read(file, s.Node(node).Spec.Format())
+	transcript, err := history.Read(file, history.TSV)
 	require.NoError(s.t, err)
 	return transcript.Messages
 }
 
-// lines returns how many whole lines a node's transcript has by now.
-func (s *stage) lines(node string) int {
-	text, err := os.ReadFile(s.Node(node).Transcript())
-	if err != nil {
+// lines returns how many messages a node's transcript has by now. It reads only
+// those that it has not yet counted.
+func (s *testbed) lines(node string) int {
+	s.t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.counted[node]
+	if c == nil {
+		c = &counted{}
+		s.counted[node] = c
+	}
+	file, err := os.Open(s.Node(node).Transcript())
+	if errors.Is(err, os.ErrNotExist) {
 		return 0 // not opened yet
 	}
-	return strings.Count(string(text), "\n")
+	require.NoError(s.t, err)
+	defer file.Close()
+	more, err := io.ReadAll(io.NewSectionReader(file, c.offset, math.MaxInt64-c.offset))
+	require.NoError(s.t, err)
+	for line := range bytes.Lines(more) {
+		if !bytes.HasSuffix(line, []byte("\n")) {
+			break
+		}
+		c.offset += int64(len(line))
+		if line[0] != '#' {
+			c.lines++
+		}
+	}
+	return c.lines
 }
 
 // reach waits until a node's transcript has that many lines.
-func (s *stage) reach(node string, lines int) {
+func (s *testbed) reach(node string, lines int) {
 	s.t.Helper()
-	require.Eventually(s.t, func() bool { return s.lines(node) >= lines }, patience, 10*time.Millisecond,
-		"%s receives %d lines", node, lines)
+	s.grows(node, func() bool { return s.lines(node) >= lines }, "%s receives %d lines", node, lines)
+}
+
+// more waits until a node's transcript has so many lines more, of all that there will be. On a slow
+// machine there may be fewer left, and then it waits for those.
+func (s *testbed) more(node string, lines, all int) {
+	s.t.Helper()
+	s.reach(node, min(s.lines(node)+lines, all))
+}
+
+// grows waits until something is so of what a node has written to a file, which
+// it cannot be any more once the node has ended.
+func (s *testbed) grows(node string, so func() bool, format string, args ...any) {
+	s.t.Helper()
+	wait.Until(s.t, func() bool {
+		ended := s.ended(node)
+		if so() {
+			return true
+		}
+		require.False(s.t, ended, "%s has ended before %s", node, fmt.Sprintf(format, args...))
+		return false
+	}, format, args...)
+}
+
+// ended reports whether a node has ended.
+func (s *testbed) ended(node string) bool {
+	select {
+	case <-s.Node(node).Done():
+		return true
+	default:
+		return false
+	}
 }
 
 // script is n lines of a publisher, each different from all others.
@@ -199,6 +361,7 @@ func crowd(topo *topology.Topology, publishers, lines, subscribers int) {
 	for i := range subscribers {
 		s := subscriber.Clone(fmt.Sprintf("subscriber-%d", i+1))
 		s.SetFlag("publishers", fmt.Sprint(publishers))
+		s.SetFlag("retry", forEver)
 		topo.Add(s)
 	}
 	for i := range publishers {
@@ -206,6 +369,7 @@ func crowd(topo *topology.Topology, publishers, lines, subscribers int) {
 		p := publisher.Clone(name)
 		p.SetFlag("name", name)
 		p.SetFlag("rate", "0")
+		p.SetFlag("retry", forEver)
 		p.SetScript(script(name, lines))
 		topo.Add(p)
 	}

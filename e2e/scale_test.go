@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,15 +19,23 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/lab/topology"
 )
 
-// Ten thousand subscribers that have nothing to receive, and a hundred that do.
+// soak reports whether tests that could do more of the same are to do so.
+func soak() bool { return os.Getenv("PUBSUBLAB_SOAK") != "" }
+
+// Thousands of subscribers that have nothing to receive, and a hundred that do.
 // The broker is a process in any case: an engine's port proxy does not carry so
 // many connections.
-func TestTenThousandIdle(t *testing.T) {
+func TestThousandsIdle(t *testing.T) {
 	t.Parallel()
-	const idle, active, lines = 10_000, 100, 2000
+	const active, lines = 100, 500
+	idle := 3000
+	if soak() {
+		idle = 10_000
+	}
 	processes, err := topology.NewEngine(t.Context(), topology.Processes)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, processes.Close()) })
@@ -52,15 +61,15 @@ func TestTenThousandIdle(t *testing.T) {
 		}
 	})
 	for _, conn := range conns {
-		require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+		require.NoError(t, conn.SetDeadline(wait.Deadline(t)))
 		welcome := make([]byte, len(prompt)+len("registered as "))
-		_, err := io.ReadFull(conn, welcome)
-		require.NoError(t, err)
+		n, err := io.ReadFull(conn, welcome)
+		require.NoError(t, err, "after %q", welcome[:n])
 		require.Equal(t, prompt+"registered as ", string(welcome))
 	}
 	after, err := s.Node("server").Memory(s.ctx)
 	require.NoError(t, err)
-	each := (int64(after) - int64(before)) / idle
+	each := (int64(after) - int64(before)) / int64(idle)
 	t.Logf("an idle subscriber takes %d bytes of the broker's memory", each)
 	assert.Less(t, each, int64(10_000), "memory for each idle subscriber")
 
@@ -107,7 +116,11 @@ func TestStorm(t *testing.T) {
 	s := broker(t)
 	sub := join(t, s.Addr(), "SUBSCRIBER")
 	pub := joinScripted(t, s.Addr(), "steady", 20_000)
-	ctx, stop := context.WithTimeout(s.ctx, 20*time.Second)
+	lasts := 4 * time.Second
+	if soak() {
+		lasts = 20 * time.Second
+	}
+	ctx, stop := context.WithTimeout(s.ctx, lasts)
 	defer stop()
 
 	var storm errgroup.Group
@@ -117,8 +130,8 @@ func TestStorm(t *testing.T) {
 		defer close(over)
 		rng := rand.New(rand.NewPCG(seed, 0))
 		for pace := rate.NewLimiter(1000, 100); pace.Wait(ctx) == nil; came++ {
-			way := rng.IntN(len(visits))
-			storm.Go(func() error { return visits[way](s.Addr()) })
+			v := visits[rng.IntN(len(visits))]
+			storm.Go(func() error { return v.pay(s.Addr(), wait.Deadline(t)) })
 		}
 	}()
 	for ctx.Err() == nil && pub.sent < len(pub.lines) {
@@ -131,35 +144,39 @@ func TestStorm(t *testing.T) {
 	<-over
 	require.NoError(t, storm.Wait(), "every visitor was served")
 	t.Logf("%d clients came and went, %d lines were published meanwhile", came, pub.sent)
-	require.Greater(t, pub.sent, 500)
+	require.Positive(t, pub.sent)
 	pub.finish()
 }
 
-// visits are the ways in which the clients of a storm come and go.
-var visits = []func(addr string) error{
-	func(addr string) error { return visit(addr, "", false) },
-	func(addr string) error { return visit(addr, "PUBLI", true) },
-	func(addr string) error { return visit(addr, "nonsense\n", false) },
-	func(addr string) error { return visit(addr, "SUBSCRIBER topic=storm\n", true) },
-	func(addr string) error { return visit(addr, "SUBSCRIBER topic=storm\nterminate\n", false) },
-	func(addr string) error { return visit(addr, "PUBLISHER ack=yes\nhalf a li", true) },
+// visit is a way in which a client of a storm comes and goes: it says something,
+// waits for the prompt and is gone, by a reset or not.
+type visit struct {
+	say   string
+	reset bool
 }
 
-// visit connects, says something, waits for the prompt and is gone, by a reset
-// or not.
-func visit(addr, say string, reset bool) error {
+var visits = []visit{
+	{"", false},
+	{"PUBLI", true},
+	{"nonsense\n", false},
+	{"SUBSCRIBER topic=storm\n", true},
+	{"SUBSCRIBER topic=storm\nterminate\n", false},
+	{"PUBLISHER ack=yes\nhalf a li", true},
+}
+
+func (v visit) pay(addr string, deadline time.Time) error {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if reset {
+	if v.reset {
 		if err := conn.(*net.TCPConn).SetLinger(0); err != nil {
 			return err
 		}
 	}
-	conn.SetDeadline(time.Now().Add(patience))
-	if _, err := io.WriteString(conn, say); err != nil {
+	conn.SetDeadline(deadline)
+	if _, err := io.WriteString(conn, v.say); err != nil {
 		return err
 	}
 	got, err := bufio.NewReader(conn).ReadString(':')

@@ -16,8 +16,13 @@ import (
 func TestSchedules(t *testing.T) {
 	t.Parallel()
 	s := broker(t)
-	first, last, err := schedule.Seeds(32)
+	n := uint64(16)
+	if testing.Short() {
+		n = 4
+	}
+	first, last, told, err := schedule.Seeds(n)
 	require.NoError(t, err)
+	t.Log(told)
 	var next atomic.Uint64
 	next.Store(first)
 	var workers sync.WaitGroup
@@ -25,9 +30,8 @@ func TestSchedules(t *testing.T) {
 		workers.Go(func() {
 			for seed := next.Add(1) - 1; seed <= last; seed = next.Add(1) - 1 {
 				drawn := schedule.New(seed, int64(last-first)*100_000)
-				result, err := drawn.Run(s.ctx, schedule.Host{Addr: s.Addr()})
-				if _, wrong := result.Check(); err != nil || wrong != nil {
-					t.Errorf("again with PUBSUBLAB_SEEDS=%d:\n%v\n%v\n%s", seed, err, wrong, drawn)
+				if _, _, err := drawn.Prove(s.ctx, schedule.Host{Addr: s.Addr()}); err != nil {
+					t.Error(err)
 				}
 			}
 		})

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/client/pubsub"
+	"pubsublab/e2e/wait"
 	"pubsublab/protocol"
 	server "pubsublab/server/broker"
 )
@@ -27,8 +28,7 @@ func TestTLSAndToken(t *testing.T) {
 	go b.Serve(listener)
 	defer b.Shutdown(context.Background())
 	addr := listener.Addr().String()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	ctx := wait.Context(t)
 
 	roots := x509.NewCertPool()
 	roots.AddCert(vouched.Certificate())

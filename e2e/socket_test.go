@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/e2e/wait"
 )
 
 const prompt = "Enter your role (PUBLISHER/SUBSCRIBER) : "
@@ -28,7 +32,7 @@ func dial(t *testing.T, addr string) *socket {
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetDeadline(wait.Deadline(t)))
 	s := &socket{conn.(*net.TCPConn), t, bufio.NewReaderSize(conn, 1<<20)}
 	got := make([]byte, len(prompt))
 	_, err = io.ReadFull(s.r, got)
@@ -75,7 +79,7 @@ func (s *socket) end() {
 	require.ErrorIs(s.t, err, io.EOF)
 }
 
-// reset breaks the connection without a farewell, as a crash of the machine or
+// reset breaks the connection without a last word, as a crash of the machine or
 // a NAT does.
 func (s *socket) reset() {
 	require.NoError(s.t, s.SetLinger(0))
@@ -89,7 +93,7 @@ func (s *socket) silent(d time.Duration) {
 	_, err := s.r.ReadByte()
 	var timeout net.Error
 	require.True(s.t, errors.As(err, &timeout) && timeout.Timeout(), "nothing was expected, not even an end (%v)", err)
-	require.NoError(s.t, s.SetReadDeadline(time.Now().Add(patience)))
+	require.NoError(s.t, s.SetReadDeadline(wait.Deadline(s.t)))
 }
 
 // until reads lines up to one that has that prefix and holds that text.
@@ -130,4 +134,16 @@ func (p *scripted) finish() {
 	p.t.Helper()
 	p.send("terminate\n")
 	p.end()
+}
+
+// freePort is a port that is free just now, and that no system gives to an outgoing connection.
+func freePort(t *testing.T) string {
+	t.Helper()
+	for {
+		port := strconv.Itoa(10_000 + rand.IntN(22_000))
+		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			require.NoError(t, listener.Close())
+			return port
+		}
+	}
 }

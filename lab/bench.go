@@ -13,11 +13,11 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"pubsublab/lab/bench"
 	"pubsublab/lab/bench/peer"
 	"pubsublab/lab/bench/report"
+	"pubsublab/lab/internal/term"
 )
 
 // errBench says that our broker was not measured well, which has been printed.
@@ -26,10 +26,13 @@ var errBench = errors.New("not everything could be measured")
 // measure is lab bench: it measures the broker beside others.
 type measure struct {
 	Quick    bool     `xor:"length" help:"The workloads that tell most, in short runs: less than two minutes (default)."`
-	Full     bool     `xor:"length" help:"All workloads, in runs of more than a second: about half an hour, with --cluster a third of that."`
+	Full     bool     `xor:"length" help:"All workloads, in runs of more than a second: about half an hour, with --cluster a third of that, with --disk a few minutes."`
 	Cluster  bool     `xor:"who" help:"Measure brokers that share a stream of three NATS servers, and JetStream used directly."`
+	Disk     bool     `xor:"who" help:"Measure a broker with its journal on a disk, beside JetStream, Redis Streams and the disk itself."`
+	Web      bool     `xor:"who" help:"Measure what browsers get of a broker, beside Centrifugo, which is built first where it is not on the path."`
 	Only     string   `placeholder:"REGEXP" help:"Only workloads with such names; the names are shown when none matches."`
 	Peers    []string `xor:"who" placeholder:"NAME" help:"What to measure: lab, nats, redis, mosquitto, relay, kernel (default: all that are found)."`
+	Before   string   `type:"existingfile" placeholder:"PROGRAM" help:"An earlier build of the server, measured as a peer in the same rounds: what a change has done."`
 	Rounds   int      `placeholder:"N" help:"Samples of each workload with each peer (default: 3, with --full 5)."`
 	Out      string   `default:"bench-report" placeholder:"DIR" help:"Write report.html and results.json there (default: ${default})."`
 	Markdown bool     `help:"Print the tables as Markdown."`
@@ -41,6 +44,9 @@ func (m *measure) Validate() error {
 		if !slices.Contains(peer.Keys, key) {
 			return fmt.Errorf("--peers has %q, expected some of %s", key, strings.Join(peer.Keys, ", "))
 		}
+	}
+	if m.Before != "" && (m.Cluster || m.Disk || m.Web) {
+		return errors.New("--before is for brokers that run alone, not for --cluster, --disk and --web")
 	}
 	if m.Rounds < 0 {
 		return fmt.Errorf("--rounds is %d, expected 1 or more", m.Rounds)
@@ -77,7 +83,7 @@ func (m *measure) Run(s *signals) error {
 
 func (m *measure) options() bench.Options {
 	o := bench.Options{
-		Full: m.Full, Cluster: m.Cluster, Peers: m.Peers, Rounds: 3,
+		Full: m.Full, Cluster: m.Cluster, Disk: m.Disk, Web: m.Web, Peers: m.Peers, Before: m.Before, Rounds: 3,
 		Run: 250 * time.Millisecond, Latency: 800 * time.Millisecond, History: 32 << 20,
 	}
 	if m.Full {
@@ -130,13 +136,13 @@ func (m *measure) write(r *bench.Report) error {
 // meter shows how far the benchmark is: a bar on a terminal, one line for each workload elsewhere.
 type meter struct {
 	out      *os.File
-	bar      *progressbar.ProgressBar // nil where out is no terminal
+	bar      *progressbar.ProgressBar // nil where out is no terminal that can move
 	workload string
 }
 
 func newMeter(out *os.File) *meter {
 	m := &meter{out: out}
-	if term.IsTerminal(int(out.Fd())) {
+	if term.Moves(out) {
 		m.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(out), progressbar.OptionClearOnFinish(), progressbar.OptionSetWidth(30))
 	}
 	return m

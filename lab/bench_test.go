@@ -38,11 +38,15 @@ func TestBenchOfAClusterHasNoPeers(t *testing.T) {
 		return err
 	}
 	assert.ErrorContains(t, parse("--peers=nats"), "--cluster and --peers can't be used together")
+	assert.ErrorContains(t, parse("--disk"), "--cluster and --disk can't be used together")
 	assert.NoError(t, parse("--full", "--only=acks", "--rounds=2", "--markdown"))
 }
 
 // The command with processes, as it is typed but for what makes it long.
 func TestBenchOfACluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, and -short asks for short ones")
+	}
 	m := measure{Cluster: true, Quick: true, Only: "^shared-20x1$", Rounds: 1, Out: t.TempDir()}
 	err := m.Run(&signals{run: t.Context()})
 	if errors.Is(err, bench.ErrInMemory) {

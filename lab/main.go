@@ -9,10 +9,12 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 
+	"pubsublab/lab/internal/term"
 	"pubsublab/lab/topology"
 )
 
@@ -20,6 +22,8 @@ type cli struct {
 	Up        up        `cmd:"" help:"Run the demo: one broker, two publishers, two subscribers, and the verdict at the end."`
 	Bench     measure   `cmd:"" help:"Measure the broker beside NATS, Redis and Mosquitto, and beside what the machine can do at most."`
 	Grade     grading   `cmd:"" help:"Grade somebody's implementation of the assignment, in any language."`
+	Check     checking  `cmd:"" help:"Judge a run of the demo again that lab up has kept."`
+	Clean     cleaning  `cmd:"" help:"Remove what labs left on the Docker engine: images that were built, the cache of their builds, and what killed labs left."`
 	GoImage   goImage   `cmd:"" help:"Print the name of a Go image for building with Compose, making one where no registry answers."`
 	NATSImage natsImage `cmd:"" name:"nats-image" help:"Print the name of a NATS image for compose.cluster.yaml, building one where no registry answers."`
 
@@ -38,7 +42,8 @@ func main() {
 	parser := kong.Must(&c,
 		kong.Name("lab"),
 		kong.Description("Pub/Sub Lab: runs the demo of compose.yaml, as containers or as processes, grades implementations, and measures the broker.\n\n"+
-			"Exit codes: 0 all is well (everything arrived, or is graded or measured), 1 not so, or it could not run, 2 wrong usage, 130 interrupted."),
+			"Exit codes: 0 all is well (every subscriber that stayed to the end has every line, whichever other node somebody killed; or all is graded or measured), "+
+			"1 not so, or it could not run, 2 wrong usage, 130 interrupted."),
 		kong.Vars{"version": "lab " + version}, kong.ShortUsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 		kong.Exit(func(code int) {
 			if code != 0 {
@@ -50,16 +55,16 @@ func main() {
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 
-	run, force, stop := interrupts()
-	err = command.Run(&signals{run: run, force: force})
+	s, stop := interrupts()
+	err = command.Run(s)
 	stop()
 	switch {
 	case err == nil:
-	case run.Err() != nil:
+	case s.run.Err() != nil:
 		os.Exit(exitInterrupted)
 	default:
 		if !errors.Is(err, errVerdict) {
-			fmt.Fprintln(os.Stderr, "lab:", err)
+			fmt.Fprintln(os.Stderr, "lab:", term.VisibleLines(err.Error())) // it may quote a node's output
 		}
 		os.Exit(1)
 	}
@@ -69,26 +74,34 @@ func main() {
 type signals struct {
 	run   context.Context // ends at the first: take everything down
 	force context.Context // ends at the second: at once
+
+	say atomic.Pointer[func(text string)] // answers the first; nil: on standard error
 }
 
-// interrupts turns the first signal into the end of run, the second into the end of force, and leaves the third to the
-// system.
-func interrupts() (run, force context.Context, stop func()) {
+// interrupts turns the first signal into the end of run, the second into the end of force, and
+// leaves the third to the system.
+func interrupts() (s *signals, stop func()) {
 	run, cancelRun := context.WithCancel(context.Background())
 	force, cancelForce := context.WithCancel(context.Background())
+	s = &signals{run: run, force: force}
 	received := make(chan os.Signal, 2)
 	signal.Notify(received, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	// A reader of our output that goes away must not end us before we have tidied up.
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
 		<-received
-		fmt.Fprintln(os.Stderr, "\nTaking everything down. (Again to force it.)")
+		const text = "Taking everything down. (Again to force it.)"
+		if say := s.say.Load(); say != nil {
+			(*say)(text)
+		} else {
+			fmt.Fprintln(os.Stderr, "\n"+text)
+		}
 		cancelRun()
 		<-received
 		signal.Stop(received)
 		cancelForce()
 	}()
-	return run, force, func() { signal.Stop(received) }
+	return s, func() { signal.Stop(received) }
 }
 
 // goImage prints the name of an image that builds the topology's images.

@@ -3,27 +3,55 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"regexp"
-	"strconv"
-	"strings"
-	"unicode"
-	"unicode/utf8"
+	"sync"
 
 	"github.com/fatih/color"
 
+	"pubsublab/lab/internal/term"
 	"pubsublab/lab/topology"
 )
 
-// palette holds the nodes' colours, in the order of the topology. Red is left for what is wrong.
-var palette = []color.Attribute{color.FgCyan, color.FgYellow, color.FgGreen, color.FgMagenta, color.FgBlue,
-	color.FgHiCyan, color.FgHiYellow, color.FgHiGreen, color.FgHiMagenta, color.FgHiBlue}
+// A level is how good something is.
+type level int
 
-// A printer shows the lines of nodes, each after the node's name in its colour.
+const (
+	good level = iota
+	warn       // nobody promised otherwise
+	bad
+)
+
+// marks are what stands before a text of each level, for those who see no colours.
+var marks = [...]string{good: "✔", warn: "▲", bad: "✘"}
+
+// paint shows a text in the colour of its level.
+func (l level) paint(bold bool, text string) string {
+	c := [...]*color.Color{good: term.Good, warn: term.Warn, bad: term.Bad}[l]
+	if bold {
+		c = term.Bold(c)
+	}
+	return c.Sprint(text)
+}
+
+// A shower shows a demo while it runs. Any goroutine may call it.
+type shower interface {
+	line(l topology.Line)                   // what a node has written
+	tell(node string, l level, text string) // what has become of a node, or of the demo where node is empty
+	invite(line string)                     // what is to be kept in sight
+	stop()                                  // nothing more follows
+}
+
+// A printer shows the lines of nodes, each after the node's name in its colour. Any goroutine may
+// call it.
 type printer struct {
-	out      io.Writer
 	terminal bool // control characters are escaped
+	width    int  // of the longest name
 	names    map[string]string
-	failed   func(error) // told once when out takes no more
+	failed   func(error) // told when out takes no more
+
+	mu  sync.Mutex
+	out io.Writer
 }
 
 func newPrinter(out io.Writer, terminal bool, topo *topology.Topology, failed func(error)) *printer {
@@ -31,46 +59,54 @@ func newPrinter(out io.Writer, terminal bool, topo *topology.Topology, failed fu
 	for _, s := range topo.Specs {
 		width = max(width, len(s.Name))
 	}
-	p := &printer{out: out, terminal: terminal, names: map[string]string{}, failed: failed}
+	p := &printer{out: out, terminal: terminal, width: width, names: map[string]string{"": fmt.Sprintf("%-*s |", width, "lab")}, failed: failed}
 	for i, s := range topo.Specs {
-		p.names[s.Name] = color.New(palette[i%len(palette)]).Sprintf("%-*s |", width, s.Name)
+		p.names[s.Name] = term.Palette[i%len(term.Palette)].Sprintf("%-*s |", width, s.Name)
 	}
 	return p
 }
 
-func (p *printer) line(l topology.Line) {
-	if l.Role == topology.Stream && (!natsError.MatchString(l.Text) || natsRoute.MatchString(l.Text)) {
-		return
+// tell says what has become of a node, or of the demo where node is empty.
+func (p *printer) tell(node string, l level, text string) {
+	p.print(node, l.paint(false, marks[l]+" "+term.Visible(text)))
+}
+
+// invite says it apart from what nodes write.
+func (p *printer) invite(line string) { fmt.Fprintln(os.Stderr, line) }
+
+func (p *printer) stop() {}
+
+func (p *printer) print(node, text string) {
+	name, known := p.names[node]
+	if !known { // it was added to the demo
+		name = fmt.Sprintf("%-*s |", p.width, node)
 	}
-	text := l.Text
-	if p.terminal {
-		text = escape(text)
-	}
-	if _, err := fmt.Fprintf(p.out, "%s %s\n", p.names[l.Node], text); err != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := fmt.Fprintf(p.out, "%s %s\n", name, text); err != nil {
 		p.failed(err)
 	}
 }
 
-// Of a NATS node only errors are shown: it logs a page when it starts and another when it ends. And no error are those
-// about nodes that have not started yet.
+// hidden reports whether a line is none that anybody wants to see.
+func hidden(l topology.Line) bool {
+	return l.Role == topology.Stream && (!natsError.MatchString(l.Text) || natsRoute.MatchString(l.Text))
+}
+
+func (p *printer) line(l topology.Line) {
+	if hidden(l) {
+		return
+	}
+	text := l.Text
+	if p.terminal {
+		text = term.Visible(text)
+	}
+	p.print(l.Node, text)
+}
+
+// Of a NATS node only errors are shown: it logs a page when it starts and another when it ends. And
+// no error are those about nodes that have not started yet.
 var (
 	natsError = regexp.MustCompile(`\[(ERR|FTL)\] `)
 	natsRoute = regexp.MustCompile(`Error trying to connect to route`)
 )
-
-// escape shows control characters and broken UTF-8 as text, so that what a publisher sends cannot drive the terminal.
-func escape(text string) string {
-	var b strings.Builder
-	for i, r := range text {
-		switch {
-		case r == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)):
-			fmt.Fprintf(&b, `\x%02x`, text[i])
-		case r != '\t' && unicode.IsControl(r):
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}

@@ -6,22 +6,22 @@ import (
 	"time"
 
 	"github.com/briandowns/spinner"
-	"golang.org/x/term"
 
+	"pubsublab/lab/internal/term"
 	"pubsublab/lab/topology"
 )
 
-// progress shows what is being made: one moving line on a terminal, one line for each begin and end elsewhere. It is
-// not for concurrent use.
+// progress shows what is being made: one moving line on a terminal that can, one line for each
+// begin and end elsewhere. It is not for concurrent use.
 type progress struct {
 	out     *os.File
-	spinner *spinner.Spinner // nil where out is no terminal
+	spinner *spinner.Spinner // nil where no line can move
 	what    string           // what is being made; empty between two
 }
 
 func newProgress(out *os.File) *progress {
 	p := &progress{out: out}
-	if term.IsTerminal(int(out.Fd())) {
+	if term.Moves(out) {
 		p.spinner = spinner.New(spinner.CharSets[14], 100*time.Millisecond, spinner.WithWriterFile(out))
 	}
 	return p

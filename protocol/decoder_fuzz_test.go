@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// reference is the Decoder written the slow and obvious way: it has all of the
-// input at once. number is that of the first line.
+// reference is the Decoder written the slow and obvious way: it has all of the input at once.
+// number is that of the first line.
 func reference(input string, maxLine, number int, finished bool) (items []string) {
 	for line := range strings.Lines(input) {
 		whole := strings.HasSuffix(line, "\n")
@@ -35,8 +35,8 @@ func reference(input string, maxLine, number int, finished bool) (items []string
 	return items
 }
 
-// cut divides input into reads: each byte of cuts says how long one is, and
-// they are used over and over.
+// cut divides input into reads: each byte of cuts says how long one is, and they are used over and
+// over.
 func cut(input string, cuts []byte) (reads []string) {
 	for i := 0; len(input) > 0; i++ {
 		n := len(input)

@@ -2,6 +2,7 @@ package protocol
 
 import (
 	"bytes"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -71,6 +72,35 @@ func TestChunksStandUntilTheNextCall(t *testing.T) {
 	require.False(t, ok)
 	d.Fill(copy(d.Space(), "ee\n"))
 	require.Equal(t, []string{"3=three"}, drain(t, d))
+}
+
+// What is kept stays as it is, whatever is read behind it, and a buffer is used to its end.
+func TestKeptLinesStay(t *testing.T) {
+	d := NewDecoder(MaxLine, nil)
+	buffers := 0
+	d.SetBuffers(func(size int, rest []byte) []byte {
+		buffers++
+		return newBuffer(size, rest)
+	})
+	rng := rand.New(rand.NewPCG(1, 1))
+	var kept [][]byte
+	var want, input strings.Builder
+	for n := range 20_000 {
+		line := fmt.Sprint(n, " ", strings.Repeat("x", rng.IntN(60)), []string{"\n", "\r\n"}[rng.IntN(9)/8])
+		input.WriteString(line)
+		want.WriteString(strings.Replace(line, "\r", "", 1))
+	}
+	for rest := input.String(); rest != ""; {
+		n := copy(d.Space(), rest[:min(len(rest), 1+rng.IntN(40_000))])
+		d.Fill(n)
+		rest = rest[n:]
+		for c, ok := d.Next(); ok; c, ok = d.Next() {
+			kept = append(kept, c.Lines)
+			d.Keep()
+		}
+	}
+	require.Equal(t, want.String(), string(bytes.Join(kept, nil)))
+	require.LessOrEqual(t, buffers, 2+input.Len()*4/3/(2*MaxLine-MaxLine/1000), "three quarters of each are used")
 }
 
 // The real limits, in random pieces: fuzzing rarely builds inputs this long.

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// feed gives input to a Decoder as if it had been read from a connection, and
-// takes what it finds, up to the end.
+// feed gives input to a Decoder as if it had been read from a connection, and takes what it finds,
+// up to the end.
 func feed(t testing.TB, d *Decoder, input string) (items []string) {
 	for len(input) > 0 && !ended(items) {
 		n := copy(d.Space(), input)
@@ -24,8 +24,8 @@ func feed(t testing.TB, d *Decoder, input string) (items []string) {
 
 func ended(items []string) bool { return len(items) > 0 && items[len(items)-1] == "end" }
 
-// drain takes all that a Decoder has found, up to the end, one string each: a
-// message with its number, an error, or "end".
+// drain takes all that a Decoder has found, up to the end, one string each: a message with its
+// number, an error, or "end".
 func drain(t testing.TB, d *Decoder) (items []string) {
 	for c, ok := d.Next(); ok; c, ok = d.Next() {
 		switch {
@@ -34,7 +34,7 @@ func drain(t testing.TB, d *Decoder) (items []string) {
 			return append(items, "end")
 		case c.Err != nil:
 			require.True(t, c.Count == 0 && len(c.Lines) == 0, "a Chunk says one thing: %+v", c)
-			require.Equal(t, c.First, d.Line())
+			require.Equal(t, c.First, d.line)
 			items = append(items, c.Err.Error())
 		default:
 			require.Positive(t, c.Count, "a Chunk says something")
@@ -46,7 +46,7 @@ func drain(t testing.TB, d *Decoder) (items []string) {
 				number++
 			}
 			require.Equal(t, c.First+uint64(c.Count), number, "Count is the number of LFs")
-			require.Equal(t, number-1, d.Line())
+			require.Equal(t, number-1, d.line)
 		}
 	}
 	return items
@@ -146,12 +146,12 @@ func TestP6MaxLine(t *testing.T) {
 
 func TestP15NumbersGoOn(t *testing.T) {
 	d := NewDecoder(MaxLine, []byte("a\n"))
-	assert.Zero(t, d.Line())
+	assert.Zero(t, d.line)
 	d.SetLine(41)
-	assert.EqualValues(t, 40, d.Line())
+	assert.EqualValues(t, 40, d.line)
 	got := append(drain(t, d), feed(t, d, "\x00\nb\n")...)
 	assert.Equal(t, []string{"41=a", "line 42 holds a NUL byte, expected text: rejected", "43=b"}, got, "P15: a resumed run")
-	assert.EqualValues(t, 43, d.Line())
+	assert.EqualValues(t, 43, d.line)
 }
 
 func TestP3Unframed(t *testing.T) {
@@ -188,6 +188,33 @@ func TestP3Unframed(t *testing.T) {
 			got = append(got, feed(t, d, read)...)
 		}
 		assert.Equal(t, c.want, got, "P3: reads %q", c.reads)
+	}
+}
+
+// What was kept of an unframed session, its LF too, is not touched by what comes next, whether a read
+// fills the buffer or not.
+func TestP3UnframedKept(t *testing.T) {
+	for _, size := range []int{1, 100, idleBuffer - 1, 3 * idleBuffer} {
+		d := NewDecoder(MaxLine, nil)
+		d.SetUnframed()
+		var kept [][]byte
+		var want []string
+		for _, letter := range []string{"a", "b", "c", "d"} {
+			text := strings.Repeat(letter, size)
+			for rest := text; rest != ""; {
+				n := copy(d.Space(), rest)
+				d.Fill(n)
+				want = append(want, rest[:n]+"\n")
+				rest = rest[n:]
+				c, ok := d.Next()
+				require.True(t, ok)
+				kept = append(kept, c.Lines)
+				d.Keep()
+			}
+		}
+		for i := range kept {
+			require.Equal(t, want[i], string(kept[i]), "message %d of messages of %d bytes", i, size)
+		}
 	}
 }
 

@@ -10,8 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A line of any bytes is read back as what String says, or is refused with a
-// readable line of text.
+// A line of any bytes is read back as what String says, or is refused with a readable line of text.
 func FuzzP2Hello(f *testing.F) {
 	for _, seed := range []string{
 		"", "PUBLISHER", "subscriber  name=a", "PUBLISHER name=a topic=b.c ack=yes run=r", "PUBLISHER ack=no",

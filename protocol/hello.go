@@ -3,6 +3,8 @@ package protocol
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -13,8 +15,8 @@ type Hello struct {
 	Role Role
 	Name string // "" for the server to name it IP:PORT (P5)
 
-	// Token is the word that lets the client in, where the server wants one
-	// (P18). Do not show it to anybody.
+	// Token is the word that lets the client in, where the server wants one (P18). Do not show it
+	// to anybody.
 	Token string
 
 	Topic string // of a publisher; "" for none (P11)
@@ -26,8 +28,11 @@ type Hello struct {
 	Format Format // of a subscriber; zero for plain (P13)
 }
 
-// ParseHello reads a role line without its line end. Its errors name what was
-// wrong and what was expected, and are meant for the client.
+// HelloKeys are the keys that role lines have, of any role.
+var HelloKeys = []string{"name", "token", "topic", "ack", "run", "from", "format"}
+
+// ParseHello reads a role line without its line end. Its errors name what was wrong and what was
+// expected, and are meant for the client.
 func ParseHello(line string) (Hello, error) {
 	if !utf8.ValidString(line) {
 		return Hello{}, errors.New("the role line is not UTF-8")
@@ -39,27 +44,50 @@ func ParseHello(line string) (Hello, error) {
 	var h Hello
 	var err error
 	if h.Role, err = ParseRole(words[0]); err != nil {
-		return Hello{}, err
+		return Hello{}, at(1, err)
 	}
 	seen := map[string]bool{}
-	for _, word := range words[1:] {
+	for i, word := range words[1:] {
 		key, value, ok := strings.Cut(word, "=")
-		if !ok {
-			return Hello{}, fmt.Errorf("unexpected %s after the role, expected key=value such as topic=news", quote(word))
+		var err error
+		switch {
+		case !ok:
+			err = errorf("unexpected %s after the role, expected key=value such as topic=news", quote(word))
+		case seen[key]:
+			err = errorf("key %s given twice", quote(key))
+		default:
+			err = h.set(key, value)
 		}
-		if seen[key] {
-			return Hello{}, fmt.Errorf("key %s given twice", quote(key))
+		if err != nil {
+			return Hello{}, at(i+2, err)
 		}
 		seen[key] = true
-		if err := h.set(key, value); err != nil {
+	}
+	if h.Run != "" && h.Name == "" {
+		return Hello{}, errNoName
+	}
+	return h, nil
+}
+
+// ParseQuery reads what the keys of a role line say, where they come as a query over HTTP; each key
+// may be given once. Its errors are like those of ParseHello.
+func ParseQuery(role Role, query map[string][]string) (Hello, error) {
+	h := Hello{Role: role}
+	for _, key := range slices.Sorted(maps.Keys(query)) {
+		if len(query[key]) > 1 {
+			return Hello{}, errorf("key %s given twice", quote(key))
+		}
+		if err := h.set(key, query[key][0]); err != nil {
 			return Hello{}, err
 		}
 	}
 	if h.Run != "" && h.Name == "" {
-		return Hello{}, errors.New("run= needs name=, expected both or neither")
+		return Hello{}, errNoName
 	}
 	return h, nil
 }
+
+var errNoName = errors.New("run= needs name=, expected both or neither")
 
 func (h *Hello) set(key, value string) (err error) {
 	value = strings.Clone(value) // what is kept of a role line must not keep all of it in memory
@@ -81,14 +109,14 @@ func (h *Hello) set(key, value string) (err error) {
 		return err
 	case key == "ack" && h.Role == Publisher:
 		if value != "yes" && value != "no" {
-			return fmt.Errorf("bad ack %s, expected yes or no", quote(value))
+			return errorf("bad ack %s, expected yes or no", quote(value))
 		}
 		h.Ack = value == "yes"
 		return nil
 	case key == "run" && h.Role == Publisher:
 		h.Run = value
 		if CheckName(value) != nil {
-			return fmt.Errorf("bad run %s, expected 1 to %d of A-Z a-z 0-9 . _ -", quote(value), MaxRun)
+			return errorf("bad run %s, expected 1 to %d of A-Z a-z 0-9 . _ -", quote(value), MaxRun)
 		}
 		return nil
 	case key == "from" && h.Role == Subscriber:
@@ -102,7 +130,7 @@ func (h *Hello) set(key, value string) (err error) {
 	if h.Role == Subscriber {
 		keys = "name, topic, from, format, token"
 	}
-	return fmt.Errorf("unknown key %s of a %s, expected one of %s", quote(key), h.Role, keys)
+	return errorf("unknown key %s of a %s, expected one of %s", quote(key), h.Role, keys)
 }
 
 // String returns the role line without its line end. ParseHello reads it back.
@@ -130,8 +158,8 @@ func (h Hello) String() string {
 	return b.String()
 }
 
-// From is where in the order a subscriber begins (P12). The zero value is
-// "new": with what is published after the registration.
+// From is where in the order a subscriber begins (P12). The zero value is "new": with what is
+// published after the registration.
 type From struct {
 	last  uint64 // the last so many matching messages; 0 for none of that kind
 	pos   uint64 // this position; 0 for none of that kind
@@ -144,11 +172,10 @@ func FromFirst() From { return From{first: true} }
 // FromLast begins with the last n matching messages; 0 is "new".
 func FromLast(n uint64) From { return From{last: n} }
 
-// FromPosition begins at a position; the first message of a journal has
-// position 1, and 0 is "new".
+// FromPosition begins at a position; the first message of a journal has position 1, and 0 is "new".
 func FromPosition(pos uint64) From { return From{pos: pos} }
 
-// First tells whether f is "first".
+// First reports whether f is "first".
 func (f From) First() bool { return f.first }
 
 // Last returns how many matching messages back f begins, 0 if it is not of that kind.
@@ -168,7 +195,7 @@ func ParseFrom(s string) (From, error) {
 	digits, last := strings.CutPrefix(s, "-")
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil || n == 0 {
-		return From{}, fmt.Errorf("bad from %s, expected new, first, -N (the last N) or a position from 1 up", quote(s))
+		return From{}, errorf("bad from %s, expected new, first, -N (the last N) or a position from 1 up", quote(s))
 	}
 	if last {
 		return FromLast(n), nil
@@ -202,10 +229,28 @@ type Welcome struct {
 	Publishers  int    // online, this one included
 	Subscribers int    // online, this one included
 	Next        uint64 // a subscriber's first position (P12), or the run's line to send next (P15); 0 for none
-	Journal     string // which order positions and runs are of, by the rules of a name; "" for not told
+	Journal     string // which order positions and runs are of, by the rules of a name; "" for not known
+	Sync        string // when what is acknowledged is on a disk: "always", "1s", "never"; "" for not known
 }
 
-const registered = "registered as "
+const (
+	registered = "registered as "
+	syncKey    = " sync="
+)
+
+// HealthyAnswer returns the answer to HealthCheck where all is well (P2), without its line end. sync
+// is that of a Welcome.
+func HealthyAnswer(sync string) string {
+	if sync == "" {
+		return Healthy
+	}
+	return Healthy + syncKey + sync
+}
+
+// IsHealthy reports whether all is well, by the answer to HealthCheck without its line end.
+func IsHealthy(answer string) bool {
+	return answer == Healthy || strings.HasPrefix(answer, Healthy+" ")
+}
 
 // String returns the line without its line end. ParseWelcome reads it back.
 func (w Welcome) String() string {
@@ -216,12 +261,14 @@ func (w Welcome) String() string {
 	if w.Journal != "" {
 		s += " journal=" + w.Journal
 	}
+	if w.Sync != "" {
+		s += syncKey + w.Sync
+	}
 	return s
 }
 
-// ParseWelcome reads a Welcome. Keys that it does not know are passed over, so
-// that a newer server can say more. A line that begins with "error: " comes
-// back as a *Refusal.
+// ParseWelcome reads a Welcome. Keys that it does not know are passed over, so that a newer server
+// can say more. A line that begins with "error: " comes back as a *Refusal.
 func ParseWelcome(line string) (Welcome, error) {
 	if text, ok := strings.CutPrefix(line, ErrorPrefix); ok {
 		return Welcome{}, &Refusal{text}
@@ -249,6 +296,8 @@ func ParseWelcome(line string) (Welcome, error) {
 			w.Next, err = strconv.ParseUint(value, 10, 64)
 		case "journal":
 			w.Journal = value
+		case "sync":
+			w.Sync = value
 		}
 		if err != nil {
 			return Welcome{}, fmt.Errorf("bad %s in %s, expected a number", quote(word), quote(line))
@@ -256,11 +305,6 @@ func ParseWelcome(line string) (Welcome, error) {
 	}
 	return w, nil
 }
-
-// Refusal is an "error: ..." line of the server, as an error of the client.
-type Refusal struct{ Text string }
-
-func (r *Refusal) Error() string { return "the server refused: " + r.Text }
 
 const ack = "ack "
 

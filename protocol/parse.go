@@ -22,8 +22,8 @@ func (f Format) AppendMessage(dst []byte, m *Message) []byte {
 	return f.AppendBatch(dst, &Batch{Pos: m.Pos, Time: m.Time, From: m.From, Topic: m.Topic, Lines: append([]byte(m.Line), '\n'), Count: 1})
 }
 
-// ParseTSV reads one line of a `tsv` subscriber, without its line end: a
-// message, or an event, whose Kind is then not zero (P13).
+// ParseTSV reads one line of a `tsv` subscriber, without its line end: a message, or an event,
+// whose Kind is then not zero (P13).
 func ParseTSV(line []byte) (m Message, e Event, err error) {
 	if bytes.HasPrefix(line, []byte{'#'}) {
 		e, err = parseEvent(string(line))

@@ -1,17 +1,16 @@
-// Package protocol is the line codec of Pub/Sub Lab and its limits, for both
-// sides. It never sees a connection: it parses bytes and appends bytes. The
-// rules P1 to P18 that the comments cite are listed in docs/protocol.md.
+// Package protocol is the line codec of Pub/Sub Lab and its limits, for both sides. It never sees a
+// connection: it parses bytes and appends bytes. The rules P1 to P18 that the comments cite are
+// listed in docs/protocol.md.
 package protocol
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
 
 const (
-	// HealthCheck is said instead of a role (P2), in any case, and answered with
-	// Healthy or an error.
+	// HealthCheck is said instead of a role (P2), in any case, and answered with Healthy or an
+	// error.
 	HealthCheck = "HEALTH"
 	Healthy     = "healthy"
 	// Prompt is what the server sends on connect, and again after a mistake (P1, P2).
@@ -20,15 +19,6 @@ const (
 	Terminate = "terminate"
 	// ErrorPrefix begins every line with which the server refuses something.
 	ErrorPrefix = "error: "
-	// TakenOver is the text with which the server refuses a client whose name
-	// another connection took (P5). The client must not come back by itself, or
-	// the two would take the name from each other for ever.
-	TakenOver = "another connection took this name over"
-
-	// SpeaksTLS is the text with which a server that speaks TLS answers a client
-	// that does not (P18).
-	SpeaksTLS = "this server speaks TLS"
-
 	// MaxLine is the longest message in bytes, its line end not counted (P6).
 	MaxLine = 65536
 	// MaxRoleLine is the longest role line in bytes, its line end not counted (P2).
@@ -37,7 +27,8 @@ const (
 	MaxName = 64
 	// MaxTopic is the longest topic or filter in bytes (P11).
 	MaxTopic = 256
-	// MaxTokens is how many tokens a topic or filter can have (P11): matching takes longer with each.
+	// MaxTokens is how many tokens a topic or filter can have (P11): matching takes longer with
+	// each.
 	MaxTokens = 16
 	// MaxRun is the longest run identifier in bytes (P15).
 	MaxRun = 64
@@ -78,7 +69,7 @@ func ParseRole(s string) (Role, error) {
 	case strings.EqualFold(s, "SUBSCRIBER"):
 		return Subscriber, nil
 	}
-	return 0, fmt.Errorf("unknown role %s, expected PUBLISHER or SUBSCRIBER", quote(s))
+	return 0, errorf("unknown role %s, expected PUBLISHER or SUBSCRIBER", quote(s))
 }
 
 // Format is how a subscriber wants its lines (P13). The zero value is Plain.
@@ -89,21 +80,22 @@ const (
 	Stamped
 	TSV
 	JSON
+	SSE // server-sent events: what browsers get, over HTTP only; no role line asks for it
 )
 
-var formatNames = [...]string{"plain", "stamped", "tsv", "json"}
+var formatNames = [...]string{"plain", "stamped", "tsv", "json", "sse"}
 
 // String returns the format's word as the protocol spells it.
 func (f Format) String() string { return formatNames[f] }
 
 // ParseFormat reads a format's word.
 func ParseFormat(s string) (Format, error) {
-	for i, name := range formatNames {
+	for i, name := range formatNames[:SSE] {
 		if s == name {
 			return Format(i), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown format %s, expected %s", quote(s), strings.Join(formatNames[:], ", "))
+	return 0, errorf("unknown format %s, expected %s", quote(s), strings.Join(formatNames[:SSE], ", "))
 }
 
 // UnmarshalText reads a format's word, for flags.
@@ -112,25 +104,24 @@ func (f *Format) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// Events tells whether the format carries joins and departures besides messages (P13).
-func (f Format) Events() bool { return f == TSV || f == JSON }
+// Events reports whether the format carries joins and departures besides messages (P13).
+func (f Format) Events() bool { return f == TSV || f == JSON || f == SSE }
 
-// CheckName tells what is wrong with a client's name, if anything (P5).
+// Terminator is what each message and each event ends with, and what no message or event holds before
+// its end.
+func (f Format) Terminator() string {
+	if f == SSE {
+		return "\n\n"
+	}
+	return "\n"
+}
+
+// CheckName returns what is wrong with a client's name, if anything (P5).
 func CheckName(s string) error {
 	if s == "" || len(s) > MaxName || strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
 	}) {
-		return fmt.Errorf("bad name %s, expected 1 to %d of A-Z a-z 0-9 . _ -", quote(s), MaxName)
+		return errorf("bad name %s, expected 1 to %d of A-Z a-z 0-9 . _ -", quote(s), MaxName)
 	}
 	return nil
-}
-
-// quote shows a peer's own words in an error: escaped, and short enough that
-// an error stays one readable line.
-func quote(s string) string {
-	const most = 60
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return fmt.Sprintf("%q", s)
 }

@@ -18,7 +18,7 @@ type Batch struct {
 	Count int
 }
 
-// EventKind tells what happened. The zero value is no event.
+// EventKind is what happened. The zero value is no event.
 type EventKind uint8
 
 const (
@@ -32,8 +32,7 @@ var eventNames = [...]string{"", "joined", "left", "gap"}
 // String returns the kind's word as the protocol spells it.
 func (k EventKind) String() string { return eventNames[k] }
 
-// Event is what `tsv` and `json` subscribers are told besides messages, in its
-// place in the order (P13).
+// Event is what `tsv` and `json` subscribers get besides messages, in its place in the order (P13).
 type Event struct {
 	Kind EventKind
 
@@ -51,7 +50,7 @@ type Event struct {
 	Missing uint64 // how many messages
 }
 
-// Reason tells how a client left, in one word of the protocol.
+// Reason is how a client left, in one word of the protocol.
 type Reason string
 
 const (
@@ -66,63 +65,83 @@ const (
 // timeLayout is RFC 3339 in UTC with microseconds, always of one width.
 const timeLayout = "2006-01-02T15:04:05.000000Z"
 
-// AppendBatch appends the messages of b in this format, each on a line of its
-// own, and returns the extended slice.
+// AppendTime appends a time as P13 has it.
+func AppendTime(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, timeLayout) }
+
+// AppendBatch appends the messages of b in this format, each with its Terminator, and returns the
+// extended slice.
 func (f Format) AppendBatch(dst []byte, b *Batch) []byte {
-	var room [MaxName + MaxTopic + 64]byte
-	head := room[:0]
-	switch f {
-	case Plain, Stamped:
-		head = append(head, '[')
-		if f == Stamped {
-			head = append(b.Time.UTC().AppendFormat(head, timeLayout), ' ')
-		}
-		head = append(append(head, "FROM "...), b.From...)
-		if b.Topic != "" {
-			head = append(append(head, " #"...), b.Topic...)
-		}
-		head = append(head, "] : "...)
-		return appendLines(slices.Grow(dst, len(b.Lines)+b.Count*len(head)), head, b.Lines)
-	case TSV:
-		head = append(b.Time.UTC().AppendFormat(append(head, '\t'), timeLayout), '\t')
-		head = append(append(append(append(head, b.From...), '\t'), b.Topic...), '\t')
-		return appendTSV(slices.Grow(dst, len(b.Lines)+b.Count*(len(head)+20)), b.Pos, head, b.Lines)
+	var room [MaxHead]byte
+	if f.Verbatim() {
+		head := f.Head(room[:0], b)
+		return head.appendLines(slices.Grow(dst, len(b.Lines)+b.Count*(len(head.text)+head.number)), b.Pos, b.Lines)
 	}
-	head = append(b.Time.UTC().AppendFormat(append(head, `,"time":"`...), timeLayout), `","from":`...)
+	head := append(AppendTime(append(room[:0], `,"time":"`...), b.Time), `","from":`...)
 	head = append(appendJSON(head, []byte(b.From)), `,"topic":`...)
 	head = append(appendJSON(head, []byte(b.Topic)), `,"line":`...)
+	end := "}" + f.Terminator()
 	pos := b.Pos
 	for lines := b.Lines; len(lines) > 0; pos++ {
 		i := bytes.IndexByte(lines, '\n')
+		if f == SSE {
+			dst = append(appendID(dst, pos), "data: "...)
+		}
 		dst = append(strconv.AppendUint(append(dst, `{"pos":`...), pos, 10), head...)
-		dst = append(appendJSON(dst, lines[:i]), "}\n"...)
+		dst = append(appendJSON(dst, lines[:i]), end...)
 		lines = lines[i+1:]
 	}
 	return dst
 }
 
-func appendLines(dst, head, lines []byte) []byte {
-	for len(lines) > 0 {
-		i := bytes.IndexByte(lines, '\n')
-		dst = append(dst, head...)
-		dst = appendLine(dst, lines[:i+1])
-		lines = lines[i+1:]
-	}
-	return dst
+// MaxHead is more than what stands before a line of any format, in bytes, without escapes.
+const MaxHead = MaxName + MaxTopic + 64
+
+// Head is what stands before each line of a Batch.
+type Head struct {
+	number int    // the most bytes of a position that comes first; 0 for none
+	text   []byte // what is the same for all lines
 }
 
-func appendTSV(dst []byte, pos uint64, head, lines []byte) []byte {
+// Verbatim reports whether the format has the lines as they are, but for a CR at the end, each behind
+// a Head.
+func (f Format) Verbatim() bool { return f <= TSV }
+
+// Head returns what stands before the lines of b in a format that is Verbatim. It is appended to
+// room, as far as it is the same for all.
+func (f Format) Head(room []byte, b *Batch) Head {
+	if f == TSV {
+		room = append(AppendTime(append(room, '\t'), b.Time), '\t')
+		return Head{len("18446744073709551615"), append(append(append(append(room, b.From...), '\t'), b.Topic...), '\t')}
+	}
+	room = append(room, '[')
+	if f == Stamped {
+		room = append(AppendTime(room, b.Time), ' ')
+	}
+	room = append(append(room, "FROM "...), b.From...)
+	if b.Topic != "" {
+		room = append(append(room, " #"...), b.Topic...)
+	}
+	return Head{0, append(room, "] : "...)}
+}
+
+// Append appends what stands before the line at a position.
+func (h *Head) Append(dst []byte, pos uint64) []byte {
+	if h.number > 0 {
+		dst = strconv.AppendUint(dst, pos, 10)
+	}
+	return append(dst, h.text...)
+}
+
+func (h *Head) appendLines(dst []byte, pos uint64, lines []byte) []byte {
 	for ; len(lines) > 0; pos++ {
 		i := bytes.IndexByte(lines, '\n')
-		dst = append(strconv.AppendUint(dst, pos, 10), head...)
-		dst = appendLine(dst, lines[:i+1])
+		dst = appendLine(h.Append(dst, pos), lines[:i+1])
 		lines = lines[i+1:]
 	}
 	return dst
 }
 
-// appendLine appends a message and its LF, doubling a CR at its end because
-// readers drop one.
+// appendLine appends a message and its LF, doubling a CR at its end because readers drop one.
 func appendLine(dst, line []byte) []byte {
 	if n := len(line); n > 1 && line[n-2] == '\r' {
 		return append(append(dst, line[:n-1]...), "\r\n"...)
@@ -130,12 +149,15 @@ func appendLine(dst, line []byte) []byte {
 	return append(dst, line...)
 }
 
-// AppendEvent appends an event as one line in this format: nothing in Plain
-// and Stamped, but for a Gap.
+// AppendEvent appends an event in this format, with its Terminator: nothing in Plain and Stamped, but
+// for a Gap.
 func (f Format) AppendEvent(dst []byte, e *Event) []byte {
 	switch {
 	case f == JSON:
 		return e.appendJSON(dst)
+	case f == SSE:
+		dst = append(append(append(dst, "event: "...), e.Kind.String()...), "\ndata: "...)
+		return append(e.appendJSON(dst), '\n')
 	case f == TSV:
 		return e.appendTSV(dst)
 	case e.Kind == Gap:
@@ -150,7 +172,7 @@ func (e *Event) appendTSV(dst []byte) []byte {
 	if e.Kind == Gap {
 		return append(strconv.AppendUint(dst, e.Missing, 10), '\n')
 	}
-	dst = append(e.Time.UTC().AppendFormat(dst, timeLayout), '\t')
+	dst = append(AppendTime(dst, e.Time), '\t')
 	dst = append(append(dst, e.Role.String()...), '\t')
 	dst = append(append(append(dst, e.Name...), '\t'), e.Topic...)
 	if e.Kind == Left {
@@ -165,7 +187,7 @@ func (e *Event) appendJSON(dst []byte) []byte {
 	if e.Kind == Gap {
 		return append(strconv.AppendUint(append(dst, `,"missing":`...), e.Missing, 10), "}\n"...)
 	}
-	dst = append(e.Time.UTC().AppendFormat(append(dst, `,"time":"`...), timeLayout), `","role":"`...)
+	dst = append(AppendTime(append(dst, `,"time":"`...), e.Time), `","role":"`...)
 	dst = append(append(dst, e.Role.String()...), `","name":`...)
 	dst = append(appendJSON(dst, []byte(e.Name)), `,"topic":`...)
 	dst = appendJSON(dst, []byte(e.Topic))
@@ -176,8 +198,8 @@ func (e *Event) appendJSON(dst []byte) []byte {
 	return append(dst, "}\n"...)
 }
 
-// appendJSON appends valid UTF-8 as a JSON string. encoding/json would
-// allocate for each line, and this is the path of every line.
+// appendJSON appends valid UTF-8 as a JSON string. encoding/json would allocate for each line, and
+// this is the path of every line.
 func appendJSON(dst, s []byte) []byte {
 	dst = append(dst, '"')
 	from := 0

@@ -74,6 +74,10 @@ func TestP11Filters(t *testing.T) {
 		for _, topic := range c.notFor {
 			assert.False(t, f.Match(topic), "P11: %q does not match %q", c.filter, topic)
 		}
+		for _, topic := range append(c.in, c.notFor...) {
+			requireShape(t, f, topic)
+			requireShape(t, Filter{}, topic)
+		}
 	}
 	assert.True(t, Filter{}.Match(""), "P11: no filter matches messages with no topic")
 	_, err := ParseFilter(">.a")
@@ -82,6 +86,18 @@ func TestP11Filters(t *testing.T) {
 		f, err := ParseFilter(bad)
 		assert.Error(t, err, "P11: %q", bad)
 		assert.Zero(t, f)
+	}
+}
+
+// requireShape asserts that a filter is the one of its shape that matches a topic, if it matches
+// it.
+func requireShape(t *testing.T, f Filter, topic string) {
+	t.Helper()
+	one, ok := f.Shape().Filter(topic)
+	require.Equal(t, f.Match(topic), ok && one == f, "P11: the filter of the shape of %q for %q is %q", f, topic, one)
+	if ok {
+		require.True(t, one.Match(topic), "P11: the filter of the shape of %q for %q is %q", f, topic, one)
+		require.Equal(t, f.Shape(), one.Shape())
 	}
 }
 
@@ -116,5 +132,6 @@ func FuzzP11Filter(f *testing.F) {
 		require.Equal(t, pattern, filter.String())
 		require.Equal(t, matches(strings.Split(pattern, "."), strings.Split(topic, ".")), filter.Match(topic))
 		require.False(t, filter.Match(""), "a message with no topic passes no filter")
+		requireShape(t, filter, topic)
 	})
 }

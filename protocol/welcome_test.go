@@ -13,6 +13,7 @@ func TestP4Welcome(t *testing.T) {
 	for line, want := range map[string]Welcome{
 		"registered as PUBLISHER name=ada publishers=1 subscribers=0":                                         {Role: Publisher, Name: "ada", Publishers: 1},
 		"registered as SUBSCRIBER name=10.0.0.1:5000 publishers=2 subscribers=30 next=7 journal=k3v7":         {Role: Subscriber, Name: "10.0.0.1:5000", Publishers: 2, Subscribers: 30, Next: 7, Journal: "k3v7"},
+		"registered as PUBLISHER name=ada publishers=1 subscribers=1 next=1 journal=k3v7 sync=always":         {Role: Publisher, Name: "ada", Publishers: 1, Subscribers: 1, Next: 1, Journal: "k3v7", Sync: "always"},
 		"registered as PUBLISHER name=[::1]:5000 publishers=1 subscribers=1 next=18446744073709551615":        {Role: Publisher, Name: "[::1]:5000", Publishers: 1, Subscribers: 1, Next: math.MaxUint64},
 		"registered as SUBSCRIBER name=[fe80::1%eth0]:5000 publishers=0 subscribers=1 journal=Some.other_one": {Role: Subscriber, Name: "[fe80::1%eth0]:5000", Subscribers: 1, Journal: "Some.other_one"},
 	} {

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// setUserTimeout makes the connections that a listening socket accepts end when
-// their peer has confirmed nothing for that long (RFC 5482).
+// setUserTimeout makes the connections that a listening socket accepts end when their client has
+// confirmed nothing for that long (RFC 5482).
 func setUserTimeout(conn syscall.RawConn, d time.Duration) error {
 	var err error
 	if controlErr := conn.Control(func(fd uintptr) {

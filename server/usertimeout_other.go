@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// setUserTimeout does nothing here: vanished peers are noticed as the system does.
+// setUserTimeout does nothing here: vanished clients are noticed as the system does.
 func setUserTimeout(syscall.RawConn, time.Duration) error { return nil }

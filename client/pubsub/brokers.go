@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// ParseAddrs reads the addresses of one or several brokers that share one
-// order, HOST:PORT[,HOST:PORT...]. White space around an address does not
-// count, an IPv6 address stands in brackets, and a port is a number from 1 to
-// 65535. An address that is not so, or is there twice, is an error that names it.
+// ParseAddrs reads the addresses of one or several brokers that share one order,
+// HOST:PORT[,HOST:PORT...]. It ignores white space around an address; an IPv6 address stands in
+// brackets, and a port is a number from 1 to 65535. It returns an error that names the address
+// where one is wrong or is there twice.
 func ParseAddrs(list string) ([]string, error) {
 	var addrs []string
 	for addr := range strings.SplitSeq(list, ",") {
@@ -33,7 +33,7 @@ func ParseAddrs(list string) ([]string, error) {
 	return addrs, nil
 }
 
-// wrongWith says what is wrong with an address, "" for nothing.
+// wrongWith returns what is wrong with an address; "" is nothing.
 func wrongWith(addr string) string {
 	host, port, err := net.SplitHostPort(addr)
 	var bad *net.AddrError
@@ -51,8 +51,7 @@ func wrongWith(addr string) string {
 	return ""
 }
 
-// BrokerError is why a connection to one of several brokers was not made, or
-// ended.
+// BrokerError is why a connection to one of several brokers could not be made, or ended.
 type BrokerError struct {
 	Addr string // HOST:PORT, as it was given
 	Err  error
@@ -63,8 +62,8 @@ func (e *BrokerError) Error() string { return e.Addr + ": " + e.Err.Error() }
 // Unwrap returns what went wrong.
 func (e *BrokerError) Unwrap() error { return e.Err }
 
-// BrokersError is why none of several brokers can be used: what went wrong with
-// each of them last, a *BrokerError, in the order in which they were tried.
+// BrokersError is why none of several brokers can be used: the last failure of each, as a
+// *BrokerError, in the order in which they failed.
 type BrokersError []error
 
 func (e BrokersError) Error() string {
@@ -81,65 +80,7 @@ func (e BrokersError) Error() string {
 // Unwrap returns what went wrong with each.
 func (e BrokersError) Unwrap() []error { return e }
 
-// rotation is the brokers of a connector, and whose turn it is.
-type rotation struct {
-	addrs  []string
-	turn   int     // of addrs: the one in use, or else the one to try next
-	tried  int     // attempts since the outage began
-	ghosts []int   // for each of addrs, connections given up whose role line may still reach it, and take the name over
-	errs   []error // why the last ones failed, at most one of each, in the order of the attempts
-	finals int     // how many of the last ones failed for good, in a row
-}
-
-func newRotation(addrs []string) rotation {
-	return rotation{addrs: addrs, ghosts: make([]int, len(addrs))}
-}
-
-// addr returns the address whose turn it is.
-func (r *rotation) addr() string { return r.addrs[r.turn] }
-
-// several tells whether there is another broker to go to.
-func (r *rotation) several() bool { return len(r.addrs) > 1 }
-
-// round tells how many times each broker has been tried since the outage began,
-// and whether that is so of each alike.
-func (r *rotation) round() (n int, whole bool) {
-	return r.tried / len(r.addrs), r.tried%len(r.addrs) == 0
-}
-
-// blame says whose error it was, where that is not clear.
-func (r *rotation) blame(err error) error {
-	if r.several() {
-		return &BrokerError{r.addr(), err}
-	}
-	return err
-}
-
-// fail notes why the broker whose turn it is cannot be used, and makes it the
-// next one's.
-func (r *rotation) fail(err error, final bool) {
-	if r.finals++; !final {
-		r.finals = 0
-	}
-	if r.errs = append(r.errs, err); len(r.errs) > len(r.addrs) {
-		r.errs = slices.Delete(r.errs, 0, 1)
-	}
-	r.turn = (r.turn + 1) % len(r.addrs)
-}
-
-// hopeless tells whether all brokers, one after the other, have failed for good.
-func (r *rotation) hopeless() bool { return r.finals >= len(r.addrs) }
-
-// err returns why none of the brokers can be used.
-func (r *rotation) err() error {
-	if len(r.errs) == 1 {
-		return r.errs[0]
-	}
-	return BrokersError(slices.Clone(r.errs))
-}
-
-// anotherOrder says what is wrong where a broker's order is not the one that
-// was known, from the broker before.
+// anotherOrder returns what is wrong where a broker has another order than the broker before had.
 func anotherOrder(before, now string) string {
 	if before == now {
 		return "the server has lost its history"

@@ -2,13 +2,12 @@ package pubsub
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -18,65 +17,27 @@ import (
 
 const (
 	handshakeTimeout = 10 * time.Second
-	// attemptTimeout is how long one of several brokers may take to connect and
-	// to register the client before it is the next one's turn. It is twice and then
-	// four times that when none of them was so fast.
+	// attemptTimeout is how long one of several brokers may take to connect and to register the
+	// client before the next one is tried. When no broker was fast enough, it is twice that in the
+	// next round, and four times that later, but registering alone takes at most handshakeTimeout.
 	attemptTimeout = 3 * time.Second
-	// healthyAfter is how long a connection must have lasted to end an outage
-	// even if nothing was received on it.
+	// healthyAfter is how long a connection must have lasted to end an outage even if nothing was
+	// received on it.
 	healthyAfter = 10 * time.Second
-	// ghostTimeout is how long after a connection was made an earlier one, that
-	// was given up, may still register: longer than a server waits for a role.
-	ghostTimeout = protocol.RoleTimeout + 5*time.Second
+	// staleTimeout is how long after a connection was made an earlier one, which was given up, may
+	// still register: longer than a server waits for a role.
+	staleTimeout = protocol.RoleTimeout + 5*time.Second
 )
 
-// firstPause is about how long to wait before trying again for the first
-// time. Tests shorten it.
+// firstPause is about how long to wait before trying again for the first time. Tests shorten it.
 var firstPause = 100 * time.Millisecond
 
-// ErrNotAServer is what connecting ends with when that which answers does not
-// speak the protocol.
+// ErrNotAServer is the error of a connection to something that does not speak the protocol.
 var ErrNotAServer = errors.New("not a Pub/Sub Lab server")
-
-// session is one registered connection.
-type session struct {
-	net.Conn
-	addr    string // HOST:PORT, as it was given
-	reader  *bufio.Reader
-	welcome protocol.Welcome
-}
-
-// bufferedLine returns the next line without its line end, valid until the
-// next call, if all of it has come.
-func (s *session) bufferedLine() (line []byte, ok bool) {
-	data, _ := s.reader.Peek(s.reader.Buffered())
-	i := bytes.IndexByte(data, '\n')
-	if i < 0 {
-		return nil, false
-	}
-	s.reader.Discard(i + 1)
-	return protocol.TrimLine(data[:i+1]), true
-}
-
-// readLine waits for the next line. After an error, what came of a line is
-// kept, so that a read deadline does no harm.
-func (s *session) readLine() ([]byte, error) {
-	for {
-		if line, ok := s.bufferedLine(); ok {
-			return line, nil
-		}
-		n := s.reader.Buffered()
-		if _, err := s.reader.Peek(n + 1); err == bufio.ErrBufferFull {
-			return nil, fmt.Errorf("%w: it sent a line of more than %d bytes", ErrNotAServer, n)
-		} else if err != nil {
-			return nil, err
-		}
-	}
-}
 
 // connector makes sessions, one after the other. It is for one goroutine.
 type connector struct {
-	rotation
+	failover
 	cfg    Config
 	buffer int // of a session's reader, bytes
 
@@ -86,68 +47,36 @@ type connector struct {
 }
 
 func newConnector(addrs []string, cfg Config, buffer int) *connector {
-	return &connector{rotation: newRotation(addrs), cfg: cfg, buffer: buffer, backoff: backoff.ExponentialBackOff{
+	return &connector{failover: newFailover(addrs), cfg: cfg, buffer: buffer, backoff: backoff.ExponentialBackOff{
 		InitialInterval: firstPause, Multiplier: 2, MaxInterval: 3 * time.Second, RandomizationFactor: 0.5,
 	}}
 }
 
-// healthy ends an outage: the next one begins with all the patience again.
+// healthy ends an outage: the next one has all of GiveUp again.
 func (c *connector) healthy() { c.outage = time.Time{} }
 
-// connect registers with a role line, trying one broker after the other until
-// one succeeds, ctx ends, trying again makes no sense, or the outage has lasted
-// for GiveUp. It begins with the broker of the last session, or with the one
-// after it where lost says why that session is no more.
+// connect registers with a role line, trying one broker after the other until one succeeds, ctx
+// ends, trying again makes no sense, or the outage has lasted for GiveUp. It begins with the broker
+// of the last session, or with the one after it where lost is why that session ended.
 func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost error) (*session, error) {
-	first := c.connected.IsZero()
-	message, done := "connection lost, trying again", "connected again"
-	if first {
-		message, done = "no connection yet, trying again", "connected"
-	}
-	if time.Since(c.connected) > healthyAfter {
-		c.healthy()
-	}
-	if time.Since(c.connected) > ghostTimeout {
-		clear(c.ghosts)
-	}
-	if c.outage.IsZero() {
-		c.outage = time.Now()
-		c.tried = 0
-		c.backoff.Reset()
-	}
-	for err, told := lost, false; ; {
+	c.beginOutage()
+	err := lost
+	for warned := false; ; {
 		if err != nil {
-			final := c.final(err)
-			if c.fail(err, final); c.hopeless() {
-				return nil, c.err()
+			if end := c.recordFailure(err, lost != nil); end != nil {
+				return nil, end
 			}
-			if final && takenOver(err) || c.cfg.GiveUp < 0 && lost != nil {
-				return nil, err
-			}
-		}
-		var pause time.Duration
-		if n, whole := c.round(); n > 0 && whole {
-			pause = c.backoff.NextBackOff()
-			if err != nil && c.cfg.GiveUp < 0 {
-				return nil, c.err()
-			}
-			if tried := time.Since(c.outage); err != nil && tried+pause > c.cfg.GiveUp {
-				return nil, fmt.Errorf("gave up after %v: %w", tried.Round(time.Millisecond), c.err())
+			if !warned && c.cfg.GiveUp > 0 {
+				c.warn(err)
+				warned = true
 			}
 		}
-		if err != nil && !told && c.cfg.GiveUp > 0 {
-			c.cfg.Logger.Warn(message, "for", c.cfg.GiveUp, "err", err)
-			told = true
-		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, c.pause()); err != nil {
 			return nil, err
 		}
 		var s *session
 		if s, err = c.once(ctx, hello); err == nil {
-			if lost != nil || first && c.several() {
-				c.cfg.Logger.Info(done, "to", s.addr, "after", time.Since(c.outage).Round(time.Millisecond))
-			}
-			c.connected = time.Now()
+			c.succeeded(s, hello.Role, lost != nil)
 			return s, nil
 		}
 		if ctx.Err() != nil {
@@ -157,41 +86,95 @@ func (c *connector) connect(ctx context.Context, hello protocol.Hello, lost erro
 	}
 }
 
-// final tells whether there is no sense in trying the broker again whose turn
-// it is.
-func (c *connector) final(err error) bool {
-	if takenOver(err) {
-		if c.ghosts[c.turn] > 0 {
-			c.ghosts[c.turn]-- // it was this client itself, most likely
-			return false
-		}
-		return true
+// beginOutage begins an outage. Where the last session was too short to end the one before, that
+// one goes on.
+func (c *connector) beginOutage() {
+	age := time.Since(c.connected)
+	if age > healthyAfter {
+		c.healthy()
+		clear(c.final)
 	}
-	if errors.As(err, new(*protocol.Refusal)) {
-		// What was accepted once may be refused now, because all places are
-		// taken for instance, and be accepted again.
-		return c.connected.IsZero()
+	if age > staleTimeout {
+		clear(c.staleConns)
 	}
-	var untrusted *tls.CertificateVerificationError
-	var plain tls.RecordHeaderError
-	return errors.Is(err, ErrNotAServer) || errors.As(err, &untrusted) || errors.As(err, &plain)
+	if c.outage.IsZero() {
+		c.outage = time.Now()
+		clear(c.tried)
+		c.backoff.Reset()
+	}
 }
 
-// takenOver tells whether another connection has taken the name over (P5).
-func takenOver(err error) bool {
-	var refusal *protocol.Refusal
-	return errors.As(err, &refusal) && refusal.Text == protocol.TakenOver
+// recordFailure records why the broker whose turn it is cannot be used. It returns the error that
+// connect ends with; nil where there will be another attempt. hadSession reports whether a session
+// was lost.
+func (c *connector) recordFailure(err error, hadSession bool) error {
+	final := c.isFinal(err)
+	c.fail(err, final)
+	lasted := time.Since(c.outage)
+	switch {
+	case c.hopeless():
+		return c.err()
+	case final && takenOver(err), c.cfg.GiveUp < 0 && hadSession:
+		return err
+	case !c.roundOver():
+		return nil
+	case c.cfg.GiveUp < 0:
+		return c.err()
+	case lasted >= c.cfg.GiveUp:
+		return fmt.Errorf("gave up after %v: %w", lasted.Round(time.Millisecond), c.err())
+	}
+	return nil
+}
+
+// pause returns how long to wait before the next attempt: not at all while a round is not over. The
+// last attempt comes when GiveUp is over, and not before.
+func (c *connector) pause() time.Duration {
+	if !c.roundOver() {
+		return 0
+	}
+	return min(c.backoff.NextBackOff(), max(c.cfg.GiveUp-time.Since(c.outage), 0))
+}
+
+// warn logs the first failure.
+func (c *connector) warn(err error) {
+	message := "connection lost, trying again"
+	if c.connected.IsZero() {
+		message = "no connection yet, trying again"
+	}
+	c.cfg.Logger.Warn(message, "for", c.cfg.GiveUp, "err", err)
+}
+
+// succeeded records a new session. It logs those that come after a lost one, and the first one
+// where there are several brokers.
+func (c *connector) succeeded(s *session, role protocol.Role, hadSession bool) {
+	first, message := c.connected.IsZero(), "connected again"
+	if first {
+		message = "connected"
+	}
+	if hadSession || first && c.several() && role != 0 {
+		c.cfg.Logger.Info(message, "to", s.addr, "after", time.Since(c.outage).Round(time.Millisecond))
+	}
+	c.connected = time.Now()
+}
+
+// isFinal reports whether it is useless to try the broker again whose turn it is.
+func (c *connector) isFinal(err error) bool {
+	if takenOver(err) && c.staleConns[c.turn] > 0 {
+		c.staleConns[c.turn]-- // it was this client itself, most likely
+		return false
+	}
+	return !mayPass(err)
 }
 
 // once tries the broker whose turn it is.
 func (c *connector) once(ctx context.Context, hello protocol.Hello) (*session, error) {
 	if c.several() {
-		n, _ := c.round()
+		rounds, _ := c.rounds()
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, attemptTimeout<<min(n, 2))
+		ctx, cancel = context.WithTimeout(ctx, attemptTimeout<<min(rounds, 2))
 		defer cancel()
 	}
-	c.tried++
+	c.tried[c.turn]++
 	conn, err := c.cfg.Dial(ctx, "tcp", c.addr())
 	if err != nil {
 		return nil, err
@@ -199,14 +182,14 @@ func (c *connector) once(ctx context.Context, hello protocol.Hello) (*session, e
 	if c.cfg.TLS != nil {
 		secure := c.cfg.TLS.Clone()
 		if host, _, err := net.SplitHostPort(c.addr()); err == nil && secure.ServerName == "" {
-			secure.ServerName = host
+			secure.ServerName, _, _ = strings.Cut(host, "%") // certificates know no zones
 		}
 		conn = tls.Client(conn, secure) // the first write is the handshake
 	}
 	s := &session{Conn: conn, addr: c.addr(), reader: bufio.NewReaderSize(conn, c.buffer)}
 	if err := s.register(ctx, hello); err != nil {
 		if !errors.As(err, new(*protocol.Refusal)) && !errors.Is(err, ErrNotAServer) {
-			c.ghosts[c.turn]++
+			c.staleConns[c.turn]++
 		}
 		conn.Close()
 		return nil, err
@@ -214,37 +197,19 @@ func (c *connector) once(ctx context.Context, hello protocol.Hello) (*session, e
 	return s, nil
 }
 
-// register does the handshake (P1, P2, P4).
-func (s *session) register(ctx context.Context, hello protocol.Hello) error {
-	s.SetDeadline(time.Now().Add(handshakeTimeout))
-	stop := context.AfterFunc(ctx, func() { s.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	if _, err := io.WriteString(s, hello.String()+"\n"); err != nil {
-		return fmt.Errorf("registering: %w", err)
-	}
-	line, err := s.readLine()
+// Reach waits until there is a server at addr, as DialPublisher and DialSubscriber do, and
+// disconnects again. It is for programs that want to know this before they do anything else. The
+// server may still refuse a role line later.
+func Reach(ctx context.Context, addr string, cfg Config) error {
+	addrs, err := ParseAddrs(addr)
 	if err != nil {
-		return fmt.Errorf("registering: %w", err)
+		return err
 	}
-	line = bytes.TrimPrefix(line, []byte(protocol.Prompt))
-	if s.welcome, err = protocol.ParseWelcome(string(line)); err != nil {
-		if refusal := (*protocol.Refusal)(nil); errors.As(err, &refusal) {
-			return err
-		}
-		return fmt.Errorf("%w: %w", ErrNotAServer, err)
+	s, err := newConnector(addrs, cfg.withDefaults(len(addrs)), 4096).connect(ctx, protocol.Hello{}, nil)
+	if err == nil {
+		s.Close()
 	}
-	if s.welcome.Role != hello.Role {
-		return fmt.Errorf("%w: asked to be a %s, registered as %s", ErrNotAServer, hello.Role, s.welcome.Role)
-	}
-	if hello.Name != "" && s.welcome.Name != hello.Name {
-		// The role word came alone and the rest of the line 200 ms later, which
-		// is how clients speak that know no newlines (P3). It will not be so again.
-		return fmt.Errorf("asked to be called %s, registered as %s", hello.Name, s.welcome.Name)
-	}
-	if !stop() {
-		return context.Cause(ctx)
-	}
-	return s.SetDeadline(time.Time{})
+	return err
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -41,18 +41,21 @@ func TestDialTriesUntilGiveUpAndSaysSoOnce(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			tries := 0
+			var last time.Duration // when it tried for the last time
 			log, out := testLog()
 			start := time.Now()
 			firstPause = 100 * time.Millisecond
 			_, err := DialPublisher(t.Context(), "nowhere:1", Config{GiveUp: giveUp, Logger: log,
 				Dial: func(_ context.Context, network, addr string) (net.Conn, error) {
 					tries++
+					last = time.Since(start)
 					assert.Equal(t, "tcp nowhere:1", network+" "+addr)
 					return nil, syscall.ECONNREFUSED
 				}})
 			firstPause = time.Millisecond
 			assert.ErrorIs(t, err, syscall.ECONNREFUSED)
-			assert.LessOrEqual(t, time.Since(start), want.within, "give up %v", giveUp)
+			assert.Equal(t, want.within, time.Since(start), "give up %v", giveUp)
+			assert.Equal(t, want.within, last, "the last try, give up %v", giveUp)
 			assert.GreaterOrEqual(t, tries, want.atLeast, "give up %v", giveUp)
 			assert.LessOrEqual(t, tries, want.atMost, "give up %v", giveUp)
 			assert.Equal(t, want.log, out.String())
@@ -101,7 +104,7 @@ func TestDialWaitsForASilentServerForABoundedTime(t *testing.T) {
 func TestDialDoesNotAskTwice(t *testing.T) {
 	for name, c := range map[string]struct{ answer, want string }{
 		"a server that refuses":       {protocol.Prompt + "error: bad name\n" + protocol.Prompt, "the server refused: bad name"},
-		"a server that is full":       {"error: the server is full\n", "the server refused: the server is full"},
+		"a server that wants a token": {protocol.Prompt + "error: wrong token\n", "the server refused: wrong token"},
 		"another kind of server":      {"SSH-2.0-OpenSSH_9.6\r\n", `not a Pub/Sub Lab server: unexpected answer "SSH-2.0-OpenSSH_9.6", expected "registered as " and a role`},
 		"a server that is confused":   {protocol.Prompt + "registered as SUBSCRIBER name=a\n", "not a Pub/Sub Lab server: asked to be a PUBLISHER, registered as SUBSCRIBER"},
 		"a server that cannot number": {protocol.Prompt + "registered as PUBLISHER name=a next=x\n", `not a Pub/Sub Lab server: bad "next=x" in "registered as PUBLISHER name=a next=x", expected a number`},
@@ -156,8 +159,8 @@ level=WARN msg="the server has lost its history, reading the new one from the be
 `, out.String())
 }
 
-// A role line that is torn right behind the role word, and held up there, is
-// taken for the word alone (P3).
+// A role line that is torn right behind the role word, and held up there, is taken for the word
+// alone (P3).
 func TestAsksAgainWhenTheServerHasNotHeardItsName(t *testing.T) {
 	torn := func(p *fake.Peer) {
 		p.Send(protocol.Prompt + "registered as PUBLISHER name=127.0.0.1:7 publishers=1 subscribers=0\n")
@@ -172,8 +175,8 @@ func TestAsksAgainWhenTheServerHasNotHeardItsName(t *testing.T) {
 	assert.NoError(t, p.Close(t.Context()))
 }
 
-// A connection that was given up may register late, and take the name over from
-// the one that was made after it. Nobody else has it then.
+// A connection that was given up may register late, and take the name over from the one that was
+// made after it. Nobody else has it then.
 func TestComesBackWhenItTookItsNameFromItself(t *testing.T) {
 	hangUp := func(p *fake.Peer) { p.Line() } // as far as the client can tell, it was not heard
 	taken := func(p *fake.Peer) {
@@ -197,8 +200,8 @@ func TestComesBackWhenItTookItsNameFromItself(t *testing.T) {
 	})
 }
 
-// A server that goes on accepting connections only to drop them must not be
-// tried for ever, nor without a pause.
+// A server that goes on accepting connections only to drop them must not be tried for ever, nor
+// without a pause.
 func TestAServerThatOnlyAcceptsIsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sessions := 0

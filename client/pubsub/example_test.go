@@ -55,15 +55,15 @@ func ExampleSubscriber() {
 	}
 }
 
-func ExampleTally() {
-	tally := pubsub.NewTally(protocol.Filter{})
+func ExampleVerifier() {
+	verifier := pubsub.NewVerifier(protocol.Filter{})
 	for _, m := range []protocol.Message{
 		{Pos: 1, From: "keeper", Line: "Lamp lit."},
 		{Pos: 3, From: "cook", Line: "Soup on."},
 	} {
-		tally.Add(&pubsub.Item{Message: m})
+		verifier.Add(&pubsub.Item{Message: m})
 	}
-	report := tally.Report()
+	report := verifier.Report()
 	fmt.Println(report)
 	fmt.Println(report.OK(), report.Faults)
 	// Output:

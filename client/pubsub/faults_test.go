@@ -15,9 +15,9 @@ import (
 	"pubsublab/protocol"
 )
 
-// TestPublisherIsExactAtEveryByte publishes to a server that reads a random
-// number of bytes, acknowledges some lines and cuts the connection, again and
-// again: in the end it has every line once and in order.
+// TestPublisherIsExactAtEveryByte publishes to a server that reads a random number of bytes,
+// acknowledges some lines and cuts the connection, again and again: in the end it has every line
+// once and in order.
 func TestPublisherIsExactAtEveryByte(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

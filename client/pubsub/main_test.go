@@ -13,9 +13,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-func numbered(prefix string, from, to int) (lines []string) {
+func numbered(from, to int) (lines []string) {
 	for i := from; i <= to; i++ {
-		lines = append(lines, fmt.Sprintf("%s %d", prefix, i))
+		lines = append(lines, fmt.Sprintf("line %d", i))
 	}
 	return lines
 }

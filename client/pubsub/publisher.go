@@ -11,15 +11,14 @@ import (
 	"pubsublab/protocol"
 )
 
-// hurryTimeout is how long a Publisher tries to connect again only to end its
-// session in order.
+// hurryTimeout is how long a Publisher that has nothing more to send tries to connect again, only
+// to end its session in order.
 const hurryTimeout = time.Second
 
-// Publisher publishes lines (P6). It sends them in the background, in large
-// writes, keeps each one until the server has acknowledged it (P14), and after
-// a broken connection sends again exactly those that the server does not have
-// (P15). Its methods may be called concurrently; lines of one goroutine keep
-// their order.
+// Publisher publishes lines (P6). It sends them in the background, in large writes, keeps each one
+// until the server has acknowledged it (P14), and after a broken connection sends again exactly
+// those that the server does not have (P15). Its methods may be called concurrently; lines of one
+// goroutine keep their order.
 type Publisher struct {
 	// Static after construction.
 	cfg    Config
@@ -53,11 +52,10 @@ type Stats struct {
 	Rejected  uint64 // of these, the server did not take
 }
 
-// DialPublisher connects and registers a Publisher at addr, HOST:PORT or
-// several as ParseAddrs reads them, the first one first. It tries for
-// Config.GiveUp; a server that refuses is not asked again, its words come back
-// as a *protocol.Refusal. Of several brokers all have to refuse, and what went
-// wrong is a BrokersError. ctx bounds this call only.
+// DialPublisher connects and registers a Publisher at addr, HOST:PORT or several as ParseAddrs
+// reads them, the first one first. It tries for Config.GiveUp; a server that refuses for good is
+// not asked again, its words come back as a *protocol.Refusal. Of several brokers all have to
+// refuse, and what went wrong is a BrokersError. ctx bounds this call only.
 func DialPublisher(ctx context.Context, addr string, cfg Config) (*Publisher, error) {
 	addrs, err := ParseAddrs(addr)
 	if err != nil {
@@ -105,15 +103,14 @@ func (p *Publisher) Stats() Stats {
 	return stats
 }
 
-// Done is closed when the Publisher has ended, by itself or after Close: what
-// Close returns then says why.
+// Done returns a channel that is closed when the Publisher has ended, by itself or after Close.
+// Close then returns why.
 func (p *Publisher) Done() <-chan struct{} { return p.done }
 
-// Publish takes one message, without its line end, to be sent soon. A line
-// that cannot be a message (P6, P7) is an error, and the Publisher goes on. It
-// waits while Config.Window is full, until ctx ends: the line is then not
-// taken. Any error after that is the Publisher's end: an *UndeliveredError
-// where lines are not acknowledged, or ErrClosed.
+// Publish takes one message, without its line end, to be sent soon. A line that cannot be a message
+// (P6, P7) is an error, and the Publisher goes on. While Config.Window is full, Publish waits; when
+// ctx ends meanwhile, the line is not taken, and the error is the cause. Any other error means that
+// the Publisher has ended: an *UndeliveredError where lines are not acknowledged, or ErrClosed.
 func (p *Publisher) Publish(ctx context.Context, line string) error {
 	if err := protocol.CheckMessage(line); err != nil {
 		return err
@@ -140,8 +137,7 @@ func (p *Publisher) fitsLocked(line string) bool {
 	return p.queue.size == 0 || p.queue.size+len(line) <= p.cfg.Window
 }
 
-// Flush waits until all lines published before it are acknowledged (P14), or
-// ctx ends.
+// Flush waits until all lines published before it are acknowledged (P14), or ctx ends.
 func (p *Publisher) Flush(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,10 +145,9 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	return p.waitLocked(ctx, func() bool { return p.queue.acked >= lines })
 }
 
-// Close ends the session (P7): it waits until all lines are acknowledged and
-// the server has closed. When ctx ends earlier, the connection is cut, and
-// lines not acknowledged by then are an *UndeliveredError. Called again, it
-// returns the same.
+// Close ends the session (P7): it waits until all lines are acknowledged and the server has closed.
+// When ctx ends earlier, the connection is cut, and lines not acknowledged by then are an
+// *UndeliveredError. Called again, it returns the same.
 func (p *Publisher) Close(ctx context.Context) error {
 	p.mu.Lock()
 	p.closing = true
@@ -174,7 +169,7 @@ func (p *Publisher) Close(ctx context.Context) error {
 	return p.err
 }
 
-// hurryLocked lets a reconnection be short that could only say terminate.
+// hurryLocked keeps a reconnection short that could only say terminate.
 func (p *Publisher) hurryLocked() {
 	if p.closing && p.abandon != nil && p.queue.acked == p.queue.lines {
 		time.AfterFunc(hurryTimeout, p.abandon)
@@ -189,8 +184,8 @@ func (p *Publisher) wakeLocked() {
 	}
 }
 
-// waitLocked waits for a condition that a broadcast of changed may have made
-// true, the end of the Publisher or the end of ctx.
+// waitLocked waits for a condition that a broadcast of changed may have made true, the end of the
+// Publisher or the end of ctx.
 func (p *Publisher) waitLocked(ctx context.Context, condition func() bool) error {
 	stop := context.AfterFunc(ctx, func() {
 		p.mu.Lock()
@@ -210,7 +205,7 @@ func (p *Publisher) waitLocked(ctx context.Context, condition func() bool) error
 	return nil
 }
 
-// end is the last that run does.
+// end is the last thing that run does.
 func (p *Publisher) end(err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

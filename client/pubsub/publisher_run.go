@@ -53,8 +53,8 @@ func (p *Publisher) reconnect(ctx context.Context, lost error) (*session, error)
 	return s, err
 }
 
-// serve sends and reads acknowledgements until the session ends. nil means
-// that it ended as Close asked for.
+// serve sends and reads acknowledgements until the session ends. nil means that it ended as Close
+// asked for.
 func (p *Publisher) serve(ctx context.Context, s *session) error {
 	defer s.Close()
 	stop := context.AfterFunc(ctx, func() { s.Close() })
@@ -65,7 +65,7 @@ func (p *Publisher) serve(ctx context.Context, s *session) error {
 	w := &writer{p: p, s: s}
 	var running sync.WaitGroup
 	running.Go(w.run)
-	stopWatch := watch(s.Conn, patience(len(p.connector.addrs)))
+	stopWatch := watch(s.Conn, vanishTimeout(len(p.connector.addrs)))
 	err := p.read(s)
 	vanished := stopWatch()
 	s.Close()
@@ -110,9 +110,8 @@ func (p *Publisher) resume(s *session) error {
 		p.connector.healthy() // even if no acknowledgement gets through, it goes on
 	case p.base+next-1 == p.queue.acked:
 	default:
-		// Acknowledged lines are not there: rejected ones, or a restarted
-		// server forgot them. They are not kept any more; the count goes on
-		// from where the server is.
+		// Acknowledged lines are not there: rejected ones, or a restarted server forgot them. They
+		// are not kept any more; the count goes on from where the server is.
 		p.base = p.queue.acked - (next - 1)
 		if before.Journal != s.welcome.Journal {
 			p.cfg.Logger.Warn(anotherOrder(beforeAt, s.addr)+": subscribers miss what they had not read of it", "acknowledged", p.queue.acked)
@@ -162,8 +161,7 @@ func (p *Publisher) readAck(n uint64) error {
 	return nil
 }
 
-// readError deals with "line N ...", a rejected line (P6); all else is the
-// server's last word.
+// readError deals with "line N ...", a rejected line (P6); all else is the server's last word.
 func (p *Publisher) readError(text string) error {
 	rest, ok := strings.CutPrefix(text, "line ")
 	number, reason, _ := strings.Cut(rest, " ")
@@ -210,7 +208,7 @@ func (w *writer) run() {
 	}
 }
 
-// next waits for something to write; nil is the end.
+// next waits for something to write; nil means the end.
 func (w *writer) next() []byte {
 	p := w.p
 	p.mu.Lock()

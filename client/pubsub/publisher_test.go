@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/client/internal/fake"
+	"pubsublab/e2e/wait"
 	"pubsublab/protocol"
 )
 
@@ -73,8 +74,8 @@ func TestPublisherRefusesWhatIsNoMessage(t *testing.T) {
 	assert.EqualValues(t, 1, p.Stats().Published)
 }
 
-// The connection is cut in the middle of a line, of an ack, and after a
-// reading that nobody heard of. The server tells what it has.
+// The connection is cut in the middle of a line, of an ack, and after a reading that nobody heard
+// of. The server tells what it has.
 func TestPublisherSendsAgainExactlyWhatIsMissing(t *testing.T) {
 	var run string
 	resume := func(p *fake.Peer, next int) {
@@ -83,23 +84,23 @@ func TestPublisherSendsAgainExactlyWhatIsMissing(t *testing.T) {
 	}
 	f := fake.New(t, func(p *fake.Peer) {
 		run = p.Accept(" next=1").Run
-		p.Want(numbered("line", 1, 3)...)
+		p.Want(numbered(1, 3)...)
 		p.Send("ack 2\n")
 		p.R.Discard(len("lin")) // of the fourth
 		p.Reset()
 	}, func(p *fake.Peer) {
 		resume(p, 4)
-		p.Want(numbered("line", 4, 6)...)
+		p.Want(numbered(4, 6)...)
 		p.Send("ack 5\nac")
 		p.Reset()
 	}, func(p *fake.Peer) {
 		resume(p, 7)
-		p.Want(numbered("line", 7, 8)...)
+		p.Want(numbered(7, 8)...)
 		p.Conn.CloseWrite() // an end instead of a broken connection
-		p.Want(numbered("line", 9, 10)...)
+		p.Want(numbered(9, 10)...)
 	}, func(p *fake.Peer) {
 		resume(p, 9)
-		p.Want(numbered("line", 9, 10)...)
+		p.Want(numbered(9, 10)...)
 		p.Want("terminate")
 		p.Reset() // acknowledged or not, the client cannot know
 	}, func(p *fake.Peer) {
@@ -107,7 +108,7 @@ func TestPublisherSendsAgainExactlyWhatIsMissing(t *testing.T) {
 		p.Want("terminate")
 	})
 	p := dialPublisher(t, f, Config{Name: "a"})
-	publish(t, p, numbered("line", 1, 10)...)
+	publish(t, p, numbered(1, 10)...)
 	require.NoError(t, p.Close(t.Context()))
 	assert.Equal(t, Stats{Published: 10, Acked: 10}, p.Stats())
 }
@@ -133,7 +134,7 @@ func TestPublisherGoesOnAtARestartedServer(t *testing.T) {
 	})
 	p := dialPublisher(t, f, Config{Name: "a", Rejected: func(r Rejected) { rejected = append(rejected, r) }})
 	publish(t, p, "line 1", "line 2", "line 3")
-	require.Eventually(t, func() bool { return p.Stats().Acked == 2 }, 10*time.Second, time.Millisecond)
+	wait.Until(t, func() bool { return p.Stats().Acked == 2 }, "two lines are acknowledged")
 	publish(t, p, "line 4", "line 5")
 	require.NoError(t, p.Close(t.Context()))
 	assert.Equal(t, []Rejected{{Line: 5, Text: "line 5", Reason: "is odd"}}, rejected)
@@ -210,7 +211,7 @@ func TestPublisherWithoutANameComesBackIfNothingIsUnderWay(t *testing.T) {
 	first := p.Welcome().Name
 	publish(t, p, "one")
 	require.NoError(t, p.Flush(t.Context()))
-	require.Eventually(t, func() bool { return p.Welcome().Name != first }, 10*time.Second, time.Millisecond)
+	wait.Until(t, func() bool { return p.Welcome().Name != first }, "it is connected again")
 	publish(t, p, "two")
 	require.NoError(t, p.Close(t.Context()))
 	assert.Equal(t, []Rejected{{Line: 2, Text: "two", Reason: "is odd"}}, rejected)
@@ -237,7 +238,7 @@ func TestPublisherComesBackToAServerThatWasShutDown(t *testing.T) {
 		p.Want("one")
 		p.Send("error: the server is shutting down\n")
 	}, func(p *fake.Peer) {
-		p.Send("error: the server is full\n")
+		p.Send("error: " + protocol.Full + "\n")
 	}, func(p *fake.Peer) {
 		p.Accept(" next=1")
 		p.Want("one")
@@ -312,12 +313,12 @@ func TestPublisherWindow(t *testing.T) {
 func TestPublisherGivesUp(t *testing.T) {
 	f := fake.New(t, func(p *fake.Peer) {
 		p.Accept(" next=1")
-		p.Want(numbered("line", 1, 5)...)
+		p.Want(numbered(1, 5)...)
 		p.Send("ack 3\n")
 		p.Reset()
 	})
 	p := dialPublisher(t, f, Config{Name: "a", GiveUp: 300 * time.Millisecond})
-	publish(t, p, numbered("line", 1, 5)...)
+	publish(t, p, numbered(1, 5)...)
 	err := p.Flush(t.Context())
 	var undelivered *UndeliveredError
 	require.ErrorAs(t, err, &undelivered)
@@ -383,6 +384,6 @@ func TestPublisherDoesNotGiveUpWhileItMakesProgress(t *testing.T) {
 		p.Want("terminate")
 	})
 	p := dialPublisher(t, fake.New(t, scripts...), Config{Name: "a", GiveUp: 100 * time.Millisecond})
-	publish(t, p, numbered("line", 1, lines)...)
+	publish(t, p, numbered(1, lines)...)
 	require.NoError(t, p.Close(t.Context()))
 }

@@ -10,8 +10,8 @@ import (
 // blockSize holds any line, and is the most that goes into one write, in bytes.
 const blockSize = 128 << 10
 
-// queue is a Publisher's lines, in their order, until they are acknowledged.
-// It knows nothing of connections, and has no lock.
+// queue is a Publisher's lines, in their order, until they are acknowledged. It knows nothing of
+// connections, and has no lock.
 //
 // The numbers of lines grow: acked ≤ sent ≤ lines.
 type queue struct {
@@ -60,8 +60,8 @@ func (q *queue) newBlock() *block {
 	return &block{data: data[:0], first: q.lines + 1}
 }
 
-// next hands out what follows that which it handed out before: whole lines,
-// valid until they are acknowledged. nil is nothing more.
+// next hands out what follows that which it handed out before: whole lines, valid until they are
+// acknowledged. nil is nothing more.
 func (q *queue) next() []byte {
 	for q.block < len(q.blocks) {
 		b := q.blocks[q.block]
@@ -100,8 +100,8 @@ func (q *queue) ack(n uint64) {
 	}
 }
 
-// rewind makes next go on after the acknowledged lines. What was handed out
-// before is not being used any more.
+// rewind makes next go on after the acknowledged lines. What was handed out before is not being
+// used any more.
 func (q *queue) rewind() { q.block, q.at, q.sent = 0, q.head, q.acked }
 
 // text returns line n, "" if it is no longer kept.

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestQueueKeepsEveryLineUntilAcknowledged drives a queue at random beside a
-// model of it that is two slices.
+// TestQueueKeepsEveryLineUntilAcknowledged drives a queue at random beside a model of it that is
+// two slices.
 func TestQueueKeepsEveryLineUntilAcknowledged(t *testing.T) {
 	for seed := range uint64(50) {
 		random := rand.New(rand.NewPCG(seed, 0))

@@ -21,25 +21,23 @@ const (
 	leaveTimeout = time.Second
 )
 
-// Item is what a Subscriber receives: a message, or an event in its place in
-// the order (P13).
+// Item is what a Subscriber receives: a message, or an event in its place in the order (P13).
 type Item struct {
 	protocol.Message                 // zero where there is an Event
 	Event            *protocol.Event // nil for a message
 }
 
-// Subscriber receives messages (P8) and events. After a broken connection it
-// goes on at the exact next position (P12), so that nothing is lost or
-// doubled. It reads only while Next is called: a server holds publishers up
-// for a Subscriber that is slower than they are (P16).
+// Subscriber receives messages (P8) and events. After a broken connection it goes on at the exact
+// next position (P12), so that nothing is lost or doubled. It reads only while Next is called: a
+// server holds publishers up for a Subscriber that is slower than they are (P16).
 //
-// A server that has lost its history, because it was restarted, begins a new
-// order, and so does a broker that does not share the order of the one before. The Subscriber then reads that from its beginning, and says so by a
-// Gap with Missing 0: an unknown number of messages is missing in this place,
-// and positions grow from 1 again.
+// A server that was restarted without its history begins a new order, and so does a broker that
+// does not share the order of the one before. The Subscriber then reads the new order from its
+// beginning. It returns a Gap with Missing 0 first: an unknown number of messages is missing in
+// this place, and positions grow from 1 again.
 //
-// Next, All and Buffered are for one goroutine; Welcome and Close may be
-// called by any, at any time.
+// Next, All and Buffered are for one goroutine; Welcome and Close may be called by any, at any
+// time.
 type Subscriber struct {
 	// Static after construction.
 	cfg     Config
@@ -54,18 +52,18 @@ type Subscriber struct {
 	err       error    // why that is over; nil while it is not
 	ended     bool     // err is for good
 	next      uint64   // the position to go on from
-	lost      bool     // the history is; to be told before all else
-	replay    replay
+	lost      bool     // the history is lost; Next returns that before all else
+	dedup     eventDedup
 	parser    parser
 
-	current atomic.Pointer[session] // for Welcome and Close
+	current   atomic.Pointer[session] // for Welcome and Close
+	connected atomic.Bool             // the session is not over, as far as anybody knows
 }
 
-// DialSubscriber connects and registers a Subscriber at addr, HOST:PORT or
-// several as ParseAddrs reads them, the first one first. It tries for
-// Config.GiveUp; a server that refuses is not asked again, its words come back
-// as a *protocol.Refusal. Of several brokers all have to refuse, and what went
-// wrong is a BrokersError. ctx bounds this call only.
+// DialSubscriber connects and registers a Subscriber at addr, HOST:PORT or several as ParseAddrs
+// reads them, the first one first. It tries for Config.GiveUp; a server that refuses for good is
+// not asked again, its words come back as a *protocol.Refusal. Of several brokers all have to
+// refuse, and what went wrong is a BrokersError. ctx bounds this call only.
 func DialSubscriber(ctx context.Context, addr string, cfg Config) (*Subscriber, error) {
 	addrs, err := ParseAddrs(addr)
 	if err != nil {
@@ -88,6 +86,7 @@ func DialSubscriber(ctx context.Context, addr string, cfg Config) (*Subscriber, 
 	}
 	s.closing, s.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.current.Store(s.session)
+	s.connected.Store(true)
 	s.next = s.session.welcome.Next
 	if asked := cfg.From.Position(); asked > 0 {
 		s.next = min(s.next, asked) // a gap is to come that leads up to it
@@ -102,17 +101,21 @@ func (s *Subscriber) hello(from protocol.From) protocol.Hello {
 // Welcome returns what the server answered when it last accepted the Subscriber (P4).
 func (s *Subscriber) Welcome() protocol.Welcome { return s.current.Load().welcome }
 
-// Buffered tells whether Next would return without waiting for the network,
-// so that a caller that collects its output knows when to flush it.
+// Connected reports whether there is a connection, as far as Next has found out: only Next notices
+// that a connection is lost, and makes the next one. Any goroutine may call Connected at any time.
+func (s *Subscriber) Connected() bool { return s.connected.Load() }
+
+// Buffered reports whether Next would return without waiting for the network. A caller that
+// collects its output flushes it when this is false.
 func (s *Subscriber) Buffered() bool {
 	r := s.session.reader
 	data, _ := r.Peek(r.Buffered())
 	return s.err == nil && bytes.IndexByte(data, '\n') >= 0
 }
 
-// Next waits for the next message or event. When ctx ends first, it returns
-// the cause, and may be called again. Any other error is the Subscriber's end:
-// ErrClosed after Close, or why it cannot connect again.
+// Next waits for the next message or event. When ctx ends first, it returns the cause, and may be
+// called again. Any other error is the Subscriber's end: ErrClosed after Close, or why it cannot
+// connect again.
 func (s *Subscriber) Next(ctx context.Context) (Item, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,11 +152,12 @@ func (s *Subscriber) Next(ctx context.Context) (Item, error) {
 
 // fail ends the present session.
 func (s *Subscriber) fail(err error) {
+	s.connected.Store(false)
 	s.session.Close()
 	s.err = err
 }
 
-// All is Next as a sequence: it ends after the first error, and without one
+// All calls Next again and again, as a sequence. It ends after the first error, or without one
 // after Close.
 func (s *Subscriber) All(ctx context.Context) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
@@ -166,8 +170,8 @@ func (s *Subscriber) All(ctx context.Context) iter.Seq2[Item, error] {
 	}
 }
 
-// Close leaves (P7): it tells the server so and waits for it, for up to a
-// second. A Next that waits then returns ErrClosed. A second Close does nothing.
+// Close ends the session (P7): it says terminate to the server and waits up to a second for the
+// server to close. A Next that waits then returns ErrClosed. A second Close does nothing.
 func (s *Subscriber) Close() {
 	s.cancel(ErrClosed)
 	s.current.Load().SetReadDeadline(time.Unix(1, 0)) // wakes Next

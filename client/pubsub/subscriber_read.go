@@ -10,8 +10,7 @@ import (
 	"pubsublab/protocol"
 )
 
-// receive waits for the next item of the present session. ok is false where a
-// line is of no interest.
+// receive waits for the next item of the present session. ok is false where a line has none.
 func (s *Subscriber) receive(ctx context.Context) (item Item, ok bool, err error) {
 	line, err := s.readLine(ctx)
 	if err != nil {
@@ -22,14 +21,14 @@ func (s *Subscriber) receive(ctx context.Context) (item Item, ok bool, err error
 	switch {
 	case err == nil && e.Kind == 0:
 		s.next = m.Pos + 1
-		s.replay = replay{}
+		s.dedup = eventDedup{}
 		return Item{Message: m}, true, nil
 	case err == nil && e.Kind == protocol.Gap:
 		s.next += e.Missing
-		s.replay = replay{}
+		s.dedup = eventDedup{}
 		return eventItem(e), true, nil
 	case err == nil:
-		return eventItem(e), s.replay.isNew(e), nil
+		return eventItem(e), s.dedup.isNew(e), nil
 	}
 	if text, ok := strings.CutPrefix(string(line), protocol.ErrorPrefix); ok {
 		return Item{}, false, &protocol.Refusal{Text: text}
@@ -90,47 +89,48 @@ func (s *Subscriber) reconnect(ctx context.Context) error {
 			continue
 		}
 		s.err = nil
-		s.replay.skip, s.replay.fresh = 0, true
+		s.connected.Store(true)
+		s.dedup.skip, s.dedup.fresh = 0, true
 		if s.lost || s.next == 0 {
 			s.next = now.Next
-			s.replay = replay{}
+			s.dedup = eventDedup{}
 		}
 		return nil
 	}
 }
 
-// replay tells events that a server repeats after a reconnection, because
-// they have no position of their own, from new ones. Those of one order are the
-// same at each of its brokers, and their times never run backwards.
-type replay struct {
+// eventDedup finds the events that a server repeats after a reconnection. Events have no position
+// of their own, so the server sends again those behind the last message. Brokers that share one
+// order send the same events, and the times of events never run backwards.
+type eventDedup struct {
 	first protocol.Event // the first event after the last message
 	count int            // how many there were after the last message
 	skip  int            // how many of them are still to be repeated
 	fresh bool           // none of them has been repeated since the reconnection, and nothing new has come
 }
 
-func (r *replay) isNew(e protocol.Event) bool {
-	if r.fresh && r.count > 0 {
-		if e == r.first {
-			r.skip = r.count
-		} else if e.Time.Before(r.first.Time) {
+func (d *eventDedup) isNew(e protocol.Event) bool {
+	if d.fresh && d.count > 0 {
+		if e == d.first {
+			d.skip = d.count
+		} else if e.Time.Before(d.first.Time) {
 			return false // of before the subscription
 		}
 	}
-	r.fresh = false
-	if r.skip > 0 {
-		r.skip--
+	d.fresh = false
+	if d.skip > 0 {
+		d.skip--
 		return false
 	}
-	if r.count == 0 {
-		r.first = e
+	if d.count == 0 {
+		d.first = e
 	}
-	r.count++
+	d.count++
 	return true
 }
 
-// parser is protocol.ParseTSV for consecutive lines. Those of one batch have
-// their time, name and topic in common, which it parses once.
+// parser is protocol.ParseTSV for consecutive lines. Those of one batch have their time, name and
+// topic in common, which it parses once.
 type parser struct {
 	head string // from the tab behind the position to the one before the line
 	like protocol.Message

@@ -152,8 +152,8 @@ func TestSubscriberGoesOnWhereItWas(t *testing.T) {
 	s.Close()
 }
 
-// A subscription that began behind some events, with the next message, goes on at
-// that message, and the server sends them first.
+// A subscription that began behind some events, with the next message, goes on at that message, and
+// the server sends them first.
 func TestSubscriberIsNotToldWhatWasBeforeIt(t *testing.T) {
 	joined := func(second int, name string) string {
 		return fmt.Sprintf("#joined\t2026-11-22T10:15:%02d.000000Z\tPUBLISHER\t%s\t", second, name)
@@ -177,8 +177,8 @@ func TestSubscriberIsNotToldWhatWasBeforeIt(t *testing.T) {
 	s.Close()
 }
 
-// A connection that breaks behind the gap of what is no longer kept has not moved
-// the subscriber on (P12).
+// A connection that breaks behind the gap of what is no longer kept has not moved the subscriber on
+// (P12).
 func TestSubscriberLeavesNothingOutBehindAGap(t *testing.T) {
 	f := fake.New(t, func(p *fake.Peer) {
 		assert.Equal(t, protocol.FromPosition(5), p.Accept(" next=100").From)

@@ -6,9 +6,10 @@ import (
 	"os"
 	"strconv"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/e2e/wait"
 )
 
 // Three publishers and three subscribers, at three brokers, while something
@@ -18,7 +19,7 @@ func TestFaults(t *testing.T) {
 	for name, fault := range map[string]func(s *site, i int){
 		"none": func(*site, int) {},
 		"brokers stopped": func(s *site, i int) {
-			s.stop(i%3, patience)
+			s.stop(i%3, forEver)
 			s.start(i % 3)
 		},
 		"brokers cut off": func(s *site, i int) {
@@ -40,12 +41,12 @@ func TestFaults(t *testing.T) {
 			s := newSite(t, 3)
 			s.populate()
 			for i := range 3 {
-				s.waitForLines(10_000)
+				s.waitForLines(pace)
 				fault(s, i)
 				s.subscribe(fmt.Sprint("late", i))
 			}
-			s.waitForLines(10_000)
-			s.judge()
+			s.waitForLines(pace)
+			s.Judge()
 		})
 	}
 }
@@ -54,7 +55,7 @@ func TestFaults(t *testing.T) {
 func (s *site) populate() {
 	for i := range publishers {
 		s.subscribe(fmt.Sprint("s", i))
-		s.publish(fmt.Sprint("p", i), 500)
+		s.Publish(fmt.Sprint("p", i), 500)
 	}
 }
 
@@ -65,14 +66,14 @@ func (s *site) waitForLines(n uint64) {
 	for _, m := range s.brokers {
 		until = max(until, m.journal.Next()+n)
 	}
-	require.Eventually(s.t, func() bool {
+	wait.Until(s.t, func() bool {
 		for _, m := range s.brokers {
 			if m.journal.Next() > until {
 				return true
 			}
 		}
 		return false
-	}, patience, time.Millisecond)
+	}, "%d lines are in the journal", until)
 }
 
 // What happens, and when, is drawn; PUBSUBLAB_SEED repeats it.
@@ -88,13 +89,13 @@ func TestDrawnFaults(t *testing.T) {
 	s := newSite(t, 3)
 	s.populate()
 	for range 8 {
-		s.waitForLines(rng.Uint64N(5000))
+		s.waitForLines(rng.Uint64N(pace))
 		switch i := rng.IntN(3); rng.IntN(4) {
 		case 0:
 			s.stopNATS()
 			s.startNATS()
 		case 1:
-			s.stop(i, patience)
+			s.stop(i, forEver)
 			s.start(i)
 		case 2:
 			s.stop(i, 0)
@@ -106,5 +107,5 @@ func TestDrawnFaults(t *testing.T) {
 			s.start((i + 1) % 3)
 		}
 	}
-	s.judge()
+	s.Judge()
 }

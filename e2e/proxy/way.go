@@ -153,7 +153,7 @@ func (p *pieces) room() int64 {
 	return room
 }
 
-// faulty tells whether the fault comes now.
+// faulty reports whether the fault comes now.
 func (p *pieces) faulty() bool { return p.way.Fault != None && p.passed == p.way.At }
 
 // atLeast returns how much must be passed on at once.

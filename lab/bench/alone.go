@@ -11,7 +11,7 @@ import (
 
 // alone is a peer that runs by itself.
 type alone struct {
-	*bench
+	*benchmark
 	workload Workload
 	peer     *peer.Peer
 	server   *peer.Server // nil where each round has a new one
@@ -27,9 +27,9 @@ func (a *alone) ready(ctx context.Context) error {
 		return err
 	}
 	switch a.workload.Kind {
-	case Throughput:
-		a.blocks, err = a.workload.job(1).Calibrate(ctx, a.server.Target, a.Run)
-	case Replay:
+	case Throughput, Acknowledged:
+		a.blocks, err = a.workload.job(1).Calibrate(ctx, a.server.System, a.Run)
+	case History:
 		a.blocks = max(1, a.History/load.BlockSize/a.workload.Publishers)
 	}
 	return err
@@ -53,7 +53,7 @@ func (a *alone) round(ctx context.Context, row *Row) error {
 	switch w.Kind {
 	case Latency:
 		pace := load.Pace{Publishers: w.Publishers, Subscribers: w.Subscribers, Size: w.Size, Rate: w.Rate, Duration: a.Latency}
-		seen, err := pace.Latency(ctx, a.server.Target)
+		seen, err := pace.Latency(ctx, a.server.System)
 		if err != nil {
 			return err
 		}
@@ -67,30 +67,40 @@ func (a *alone) round(ctx context.Context, row *Row) error {
 			return err
 		}
 		defer server.Stop()
-		each, err := load.Idle(ctx, server.Target, w.Subscribers, server.Resident)
+		each, err := load.Idle(ctx, server.System, w.Subscribers, server.Resident)
 		if err == nil {
 			row.add(Resident, each)
 		}
 		return err
 	}
 	run := load.Job.Throughput
-	if w.Kind == Replay {
-		run = load.Job.Replay
+	if w.Kind == History {
+		run = load.Job.History
 	}
-	r, err := run(w.job(a.blocks), ctx, a.server.Target)
+	r, err := run(w.job(a.blocks), ctx, a.server.System)
 	if err != nil {
 		return err
 	}
 	if r.Problem != "" {
 		return errors.New(r.Problem)
 	}
-	row.add(Rate, r.Rate())
+	row.add(w.rate(), r.Rate())
 	row.add(CPU, perDelivery(r.CPU, r))
 	return nil
 }
 
 func (w Workload) job(blocks int) load.Job {
-	return load.Job{Publishers: w.Publishers, Subscribers: w.Subscribers, Size: w.Size, Topics: w.Topics, Blocks: blocks}
+	return load.Job{
+		Publishers: w.Publishers, Subscribers: w.Subscribers, Size: w.Size, Topics: w.Topics, Acks: w.Kind == Acknowledged, Blocks: blocks,
+	}
+}
+
+// rate is what a result's rate is of. Where lines are acknowledged there is one subscriber.
+func (w Workload) rate() Metric {
+	if w.Kind == Acknowledged {
+		return Acks
+	}
+	return Rate
 }
 
 // perDelivery is in nanoseconds.

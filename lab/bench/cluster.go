@@ -18,13 +18,16 @@ import (
 // clusterPeers are the programs of which clusters are made.
 var clusterPeers = []string{"lab", "nats"}
 
-// directKey is of JetStream used without a broker. It is a peer in reports, and no program of its own.
+// directKey is of JetStream used without a broker. It is a peer in reports, and no program of its
+// own.
 const directKey = "jetstream"
 
-// ErrInMemory says that the folder for temporary files is no place to measure what syncing to disk costs.
+// ErrInMemory says that the folder for temporary files is no place to measure what syncing to disk
+// costs.
 var ErrInMemory = errors.New("is kept in memory, where syncing costs nothing: set TMPDIR to a folder on a disk")
 
-// clusterWorkloads returns those of brokers that share a stream, or those that --quick has. Neighbours share a cluster where they can.
+// clusterWorkloads returns those of brokers that share a stream, or those that --quick has.
+// Neighbours share a cluster where they can.
 func clusterWorkloads(full bool) (all []Workload) {
 	add := func(w Workload, name, title string) {
 		w.Name, w.Title, w.Size = name, title, 64
@@ -59,10 +62,18 @@ func clusterWorkloads(full bool) (all []Workload) {
 	return all
 }
 
-// clusters measures brokers that share a stream, and JetStream without them.
-func (b *bench) clusters(ctx context.Context, list []Workload, found []*peer.Peer) error {
+// onDisk fails where syncing costs nothing.
+func (b *benchmark) onDisk(ctx context.Context) error {
 	if usage, err := disk.UsageWithContext(ctx, b.dir); err == nil && usage.Fstype == "tmpfs" {
 		return fmt.Errorf("%s %w", os.TempDir(), ErrInMemory)
+	}
+	return nil
+}
+
+// clusters measures brokers that share a stream, and JetStream without them.
+func (b *benchmark) clusters(ctx context.Context, list []Workload, found []*peer.Peer) error {
+	if err := b.onDisk(ctx); err != nil {
+		return err
 	}
 	lab, nats := found[0], found[1]
 	jetstream := Peer{directKey, "JetStream directly", nats.Version, false}
@@ -85,9 +96,9 @@ func (b *bench) clusters(ctx context.Context, list []Workload, found []*peer.Pee
 				return err
 			}
 		}
-		all := []*entry{{&shared{bench: b, workload: w, peer: lab, cluster: cluster}, lab.Title, Row{Workload: w.Name, Peer: lab.Key}}}
+		all := []*entry{{&shared{benchmark: b, workload: w, peer: lab, cluster: cluster}, lab.Title, Row{Workload: w.Name, Peer: lab.Key}}}
 		if w.Kind == Acknowledged {
-			all = append(all, &entry{&direct{bench: b, workload: w, cluster: cluster}, jetstream.Title, Row{Workload: w.Name, Peer: directKey}})
+			all = append(all, &entry{&direct{benchmark: b, workload: w, cluster: cluster}, jetstream.Title, Row{Workload: w.Name, Peer: directKey}})
 		}
 		if err := b.measure(ctx, w, all); err != nil {
 			return err
@@ -98,7 +109,7 @@ func (b *bench) clusters(ctx context.Context, list []Workload, found []*peer.Pee
 
 // shared is brokers that share a stream.
 type shared struct {
-	*bench
+	*benchmark
 	workload Workload
 	peer     *peer.Peer
 	cluster  *peer.Cluster
@@ -116,8 +127,8 @@ func (s *shared) ready(ctx context.Context) error {
 		return err
 	}
 	s.job = w.job(1)
-	s.job.Acks, s.job.Patience = w.Kind == Acknowledged, load.StreamPatience
-	s.job.Blocks, err = s.job.Calibrate(ctx, s.brokers.Target, s.Run)
+	s.job.Timeout = load.StreamTimeout
+	s.job.Blocks, err = s.job.Calibrate(ctx, s.brokers.System, s.Run)
 	return err
 }
 
@@ -135,7 +146,7 @@ func (s *shared) round(ctx context.Context, row *Row) error {
 			return err
 		}
 		defer brokers.Stop()
-		each, err := load.Idle(ctx, brokers.Target, s.workload.Subscribers, brokers.Resident)
+		each, err := load.Idle(ctx, brokers.System, s.workload.Subscribers, brokers.Resident)
 		if err == nil {
 			row.add(Resident, each)
 		}
@@ -145,7 +156,7 @@ func (s *shared) round(ctx context.Context, row *Row) error {
 	if err != nil {
 		return err
 	}
-	r, err := measured(ctx, s.cluster, row, s.workload, func() (load.Result, error) { return s.job.Throughput(ctx, s.brokers.Target) })
+	r, err := measured(ctx, s.cluster, row, s.workload, func() (load.Result, error) { return s.job.Throughput(ctx, s.brokers.System) })
 	if err != nil {
 		return err
 	}
@@ -183,11 +194,7 @@ func measured(ctx context.Context, cluster *peer.Cluster, row *Row, w Workload, 
 	if err != nil {
 		return r, err
 	}
-	rate := Rate
-	if w.Kind == Acknowledged {
-		rate = Acks // there is one subscriber
-	}
-	row.add(rate, r.Rate())
+	row.add(w.rate(), r.Rate())
 	row.add(StreamCPU, float64((after-before).Nanoseconds())/w.lines(r))
 	return r, nil
 }
@@ -197,7 +204,7 @@ func (w Workload) lines(r load.Result) float64 { return float64(r.Delivered) / f
 
 // direct is a stream without brokers.
 type direct struct {
-	*bench
+	*benchmark
 	workload Workload
 	cluster  *peer.Cluster
 	stream   *load.Stream

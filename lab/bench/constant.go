@@ -1,14 +1,16 @@
 package bench
 
-// Constant is what something costs, worked out of the medians of several workloads, to calculate with on paper.
+// Constant is what something costs, worked out of the medians of several workloads, to calculate
+// with on paper.
 type Constant struct {
 	What   string  `json:"what"`
 	Metric Metric  `json:"metric"` // its unit
 	Is     float64 `json:"is"`
 }
 
-// constants works them out, if all that they take was measured. A line that is published costs its broker something to take in, each
-// broker something to read back, and its broker something for each delivery.
+// constants works them out, if all that they take was measured. A line that is published costs its
+// broker something to take in, each broker something to read back, and its broker something for
+// each delivery.
 func constants(r *Report) (all []Constant) {
 	type sample struct{ brokers, stream, read float64 } // of one line, with all brokers
 	measured := map[string]sample{}

@@ -6,8 +6,9 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// What the constants say of these workloads is what they were made of: 0.2 µs for a line to be taken in, 0.1 µs for one to be read back
-// only, 25 ns for a delivery; NATS takes 1 µs for a line, and 0.3 µs and 65 bytes for each broker that reads it.
+// What the constants say of these workloads is what they were made of: 0.2 µs for a line to be
+// taken in, 0.1 µs for one to be read back only, 25 ns for a delivery; NATS takes 1 µs for a line,
+// and 0.3 µs and 65 bytes for each broker that reads it.
 func TestConstants(t *testing.T) {
 	r := &Report{}
 	for name, of := range map[string][2]float64{"shared-20x1": {20, 1}, "shared-60x1": {60, 1}, "shared-60x3": {60, 3}} {

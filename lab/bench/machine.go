@@ -1,10 +1,12 @@
 package bench
 
 import (
+	"context"
 	"fmt"
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/shirou/gopsutil/v4/cpu"
@@ -20,6 +22,29 @@ type Machine struct {
 	System string `json:"system"`
 	Go     string `json:"go"`
 	Commit string `json:"commit"` // of the checkout
+
+	// Busy is how much of all its processors other programs took, in percent, in a second before
+	// the run or in one after it, whichever is more.
+	Busy float64 `json:"busyPercent"`
+}
+
+// tooBusy is from how many percent on other programs have a say in what is measured.
+const tooBusy = 10
+
+// Warning says that figures say little because the machine was busy, or is "".
+func (m Machine) Warning() string {
+	if m.Busy < tooBusy {
+		return ""
+	}
+	return fmt.Sprintf("This machine was busy with other programs, which took %.0f %% of its processors: what was measured says little, "+
+		"and a missed target nothing.", m.Busy)
+}
+
+// look looks how busy the machine is while the benchmark does nothing.
+func (m *Machine) look(ctx context.Context) {
+	if busy, err := cpu.PercentWithContext(ctx, time.Second, false); err == nil && len(busy) == 1 {
+		m.Busy = max(m.Busy, busy[0])
+	}
 }
 
 func thisMachine() Machine {

@@ -16,6 +16,8 @@ const (
 	P999     Metric = "p99.9 µs"
 	Resident Metric = "resident bytes/subscriber"
 
+	Recover Metric = "recovery µs" // from the start of the process until it lets a client in
+
 	// Of brokers that share a stream. CPU is that of all of them.
 
 	Acks      Metric = "acknowledged lines/s"
@@ -64,7 +66,8 @@ func (r *Row) add(m Metric, value float64) {
 // Spread is of the samples of one metric.
 type Spread struct{ Median, Min, Max float64 }
 
-// Spread tells the median and the extremes, unless there is no good sample or the row has a problem.
+// Spread tells the median and the extremes, unless there is no good sample or the row has a
+// problem.
 func (r *Row) Spread(m Metric) (Spread, bool) {
 	if r == nil || r.Problem != "" || len(r.Samples[m]) == 0 {
 		return Spread{}, false

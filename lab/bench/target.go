@@ -3,6 +3,8 @@ package bench
 import (
 	"fmt"
 	"strconv"
+
+	"pubsublab/lab/bench/peer"
 )
 
 // target is what this project wants of its broker: a ratio to a peer, or a value.
@@ -33,6 +35,16 @@ var targets = []target{
 	{"acks-10-r3-always", Acks, directKey, false, 5},
 	{"acks-1-r3-default", Acks, directKey, false, 5},
 	{"acks-10-r3-default", Acks, directKey, false, 5},
+	{"acks-1", Acks, rawKey, false, 0.7},
+	{"acks-100", Acks, rawKey, false, 0.7},
+	{"acks-1", Acks, directKey, false, 20},
+	{"acks-100", Acks, directKey, false, 20},
+	{"2to20-disk", Rate, memoryKey, false, 0.7},
+	{"recovery", Recover, "", true, 5e6},
+	{"web-1to1", Rate, peer.Centrifugo, false, 3},
+	{"web-1to100", Rate, peer.Centrifugo, false, 3},
+	{"web-1to1000", Rate, peer.Centrifugo, false, 3},
+	{"browsers", Resident, "", true, 12 << 10},
 }
 
 // Verdict is a target, met or missed.
@@ -56,16 +68,17 @@ func judge(r *Report) (verdicts []Verdict) {
 		if t.most {
 			sign = "≤"
 		}
-		text := bytesText
 		if t.peer != "" {
 			v.What += ", against " + r.peerTitle(t.peer)
-			text = nil
 		}
 		show := func(x float64) string {
-			if text != nil {
-				return text(int(x))
+			switch {
+			case t.peer != "":
+				return strconv.FormatFloat(x, 'g', 3, 64) + "×"
+			case t.metric == Recover:
+				return strconv.FormatFloat(x/1e6, 'g', 3, 64) + " s"
 			}
-			return strconv.FormatFloat(x, 'g', 3, 64) + "×"
+			return bytesText(int(x))
 		}
 		v.Want = sign + " " + show(t.want)
 		is, ok := ours.Spread(t.metric)
@@ -90,7 +103,7 @@ func judge(r *Report) (verdicts []Verdict) {
 
 var metricNames = map[Metric]string{
 	Rate: "deliveries/s", CPU: "broker CPU per delivery", P50: "p50 latency", P99: "p99 latency", P999: "p99.9 latency",
-	Resident: "resident memory for each", Acks: "acknowledged lines/s",
+	Resident: "resident memory for each", Acks: "acknowledged lines/s", Recover: "recovery",
 }
 
 func (r *Report) title(workload string) string {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,7 +58,7 @@ func TestWorkloadsHaveOneNameEach(t *testing.T) {
 			assert.False(t, seen[w.Name], w.Name)
 			seen[w.Name] = true
 		}
-		for _, w := range clusterWorkloads(full) {
+		for _, w := range slices.Concat(clusterWorkloads(full), diskWorkloads(full), webWorkloads(full)) {
 			assert.False(t, seen[w.Name], w.Name)
 			seen[w.Name] = true
 		}

@@ -12,7 +12,7 @@ type Kind string
 
 const (
 	Throughput Kind = "throughput" // publishers as fast as they can
-	Replay     Kind = "replay"     // late joiners who want the history
+	History    Kind = "history"    // late joiners who want the history
 	Latency    Kind = "latency"    // publishers at a fixed rate
 	Memory     Kind = "memory"     // subscribers who receive nothing
 
@@ -20,6 +20,11 @@ const (
 
 	Acknowledged Kind = "acknowledged" // publishers as fast as they can, until they have all acknowledgements
 	Shared       Kind = "shared"       // subscribers spread over brokers
+
+	// Of one broker with its journal on a disk, which has Acknowledged, too:
+
+	OneByOne Kind = "one by one" // publishers that send a line when the last one is acknowledged
+	Recovery Kind = "recovery"   // a start with what was written before
 )
 
 // Workload is one thing to measure with all peers that can do it.
@@ -36,6 +41,8 @@ type Workload struct {
 	Brokers     int    `json:"brokers,omitempty"`  // that share a stream; 0 where there is none
 	Replicas    int    `json:"replicas,omitempty"` // of the stream
 	Always      bool   `json:"always,omitempty"`   // the stream is synced to disk before it acknowledges
+	Kept        int64  `json:"kept,omitempty"`     // bytes of the journal, for recovery
+	Written     int64  `json:"written,omitempty"`  // bytes of lines that were published to it before
 }
 
 // shapes are publishers and subscribers.
@@ -74,11 +81,11 @@ func workloads(full bool) (all []Workload) {
 	topics.Name, topics.Title, topics.Topics = "topics-64", "20 topics, 1 → 1 each, 64 B", true
 	secure := fanOut(2, 20, 64)
 	secure.Name, secure.Title, secure.TLS = "tls-64", "2 → 20 over TLS, 64 B", true
-	replay := fanOut(2, 20, 64)
-	replay.Name, replay.Title, replay.Kind = "replay-64", "20 late joiners, 64 B", Replay
+	history := fanOut(2, 20, 64)
+	history.Name, history.Title, history.Kind = "history-64", "20 late joiners, 64 B", History
 	add(topics)
 	add(secure)
-	add(replay)
+	add(history)
 	for _, rate := range []int{1000, 100_000} {
 		add(Workload{
 			Name: fmt.Sprintf("latency-%d", rate), Title: fmt.Sprintf("2 → 2 at %s lines/s", humanize.Comma(int64(rate))),
@@ -91,8 +98,13 @@ func workloads(full bool) (all []Workload) {
 // chosen returns the workloads whose names match.
 func chosen(o Options) ([]Workload, error) {
 	of := workloads
-	if o.Cluster {
+	switch {
+	case o.Cluster:
 		of = clusterWorkloads
+	case o.Disk:
+		of = diskWorkloads
+	case o.Web:
+		of = webWorkloads
 	}
 	if o.Only == nil {
 		return of(o.Full), nil

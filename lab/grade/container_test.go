@@ -3,11 +3,11 @@ package grade_test
 import (
 	"archive/tar"
 	"bytes"
-	"context"
-	"io"
+	"crypto/rand"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/moby/moby/client"
@@ -15,8 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/lab/grade"
+	"pubsublab/lab/grade/harness/runner"
 	"pubsublab/lab/grade/rubric"
-	"pubsublab/lab/grade/runner"
+	"pubsublab/lab/internal/engine/enginetest"
 )
 
 // TestContainers grades the well-made programs of the gallery as images.
@@ -35,9 +36,10 @@ func TestContainers(t *testing.T) {
 	guest := image(t, api, "pubsublab/lab/grade/gallery/go/wellmade_client")
 	run, err := runner.NewContainers(t.Context(), server, guest)
 	require.NoError(t, err)
+	requireNoProject(t, api, run)
 	some := &rubric.Rubric{Title: "Some", Stages: []rubric.Stage{{ID: "some", Title: "Some", Checks: []rubric.Check{
-		{ID: "server-announces", Points: 1}, {ID: "client-terminate", Points: 1}, {ID: "client-receives", Points: 1},
-		{ID: "client-interrupt", Points: 1}, {ID: "right-sender", Points: 1}, {ID: "restarts-at-once", Points: 1},
+		{ID: "server-announces", Points: 1}, {ID: "pair-terminate", Points: 1}, {ID: "pair-works", Points: 1},
+		{ID: "pair-interrupt-subscriber", Points: 1}, {ID: "right-sender", Points: 1}, {ID: "restarts-at-once", Points: 1},
 	}}}}
 	r, err := grade.Grade(t.Context(), run, grade.Options{Rubric: some, Seed: 1})
 	assert.NoError(t, run.Close(), "which fails where containers are left on the network")
@@ -51,11 +53,29 @@ func TestContainers(t *testing.T) {
 	assert.ErrorContains(t, err, `the image "pubsublab/no-such-image" is not on the engine`)
 }
 
+// The label by which Compose knows the containers of a project.
+const projectLabel, project = "com.docker.compose.project", "somebodys"
+
+// requireNoProject requires that containers do not belong to the project that built their image.
+func requireNoProject(t *testing.T, api *client.Client, run *runner.Containers) {
+	t.Helper()
+	program, err := run.Server(t.Context(), 5000)
+	require.NoError(t, err)
+	defer program.Kill()
+	list := func(label string) int {
+		found, err := api.ContainerList(t.Context(), client.ContainerListOptions{All: true, Filters: client.Filters{}.Add("label", label)})
+		require.NoError(t, err)
+		return len(found.Items)
+	}
+	require.Positive(t, list("pubsublab.grade"))
+	require.Zero(t, list(projectLabel+"="+project))
+}
+
 // image builds an image of one static program, which is removed at the end of the test.
 func image(t *testing.T, api *client.Client, path string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "program")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, path)
+	build := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", program, path)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	output, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", output)
@@ -69,16 +89,7 @@ func image(t *testing.T, api *client.Client, path string) string {
 		require.NoError(t, err)
 	}
 	require.NoError(t, w.Close())
-	tag := "pubsublab-grade-test/" + filepath.Base(path)
-	built, err := api.ImageBuild(t.Context(), &files, client.ImageBuildOptions{Tags: []string{tag}, Remove: true})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_, err := api.ImageRemove(context.Background(), tag, client.ImageRemoveOptions{Force: true, PruneChildren: true})
-		assert.NoError(t, err)
-	})
-	log, err := io.ReadAll(built.Body)
-	require.NoError(t, err)
-	require.NoError(t, built.Body.Close())
-	require.NotContains(t, string(log), `"error"`)
+	tag := "pubsublab-grade-test/" + filepath.Base(path) + ":" + strings.ToLower(rand.Text())
+	enginetest.Build(t, api, tag, &files, map[string]string{projectLabel: project}) // as Compose v2 builds it
 	return tag
 }

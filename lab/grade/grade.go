@@ -4,42 +4,39 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"math/rand/v2"
 	"slices"
 	"time"
 
+	"pubsublab/lab/grade/checks"
+	"pubsublab/lab/grade/harness"
+	"pubsublab/lab/grade/harness/runner"
 	"pubsublab/lab/grade/rubric"
-	"pubsublab/lab/grade/runner"
 )
-
-// Patience is how long the grader waits, unless told otherwise, before it takes something for absent.
-const Patience = 4 * time.Second
-
-// checkLimit bounds one check.
-const checkLimit = 90 * time.Second
 
 // Options say how to grade.
 type Options struct {
-	Name     string         // of the submission, for the reports
-	Seed     uint64         // of the random words in messages
-	Rubric   *rubric.Rubric // nil: the default one
-	Patience time.Duration  // 0: Patience
-	// Progress is told before each check how many are done, of how many, and what is next. It may be nil.
+	Name    string         // of the submission, for the reports
+	Seed    uint64         // of the random words in messages
+	Rubric  *rubric.Rubric // nil: the default one
+	Timeout time.Duration  // 0: DefaultTimeout
+	Doubt   string         // a sentence on why the runner may not start the right programs; empty: it does
+	// Progress is told before each check how many are done, of how many, and what is next. It may
+	// be nil.
 	Progress func(done, of int, next string)
 }
 
 // Known are the IDs of the checks there are.
 func Known() []string {
-	ids := make([]string, len(catalogue))
-	for i, c := range catalogue {
-		ids[i] = c.id
+	ids := make([]string, len(checks.All))
+	for i, c := range checks.All {
+		ids[i] = c.ID
 	}
 	return ids
 }
 
-// Grade runs a submission through the checks of a rubric. A submission that does nothing right is no error; an error is that the
-// grader could not do its work, or that ctx ended. The caller closes the runner.
+// Grade runs a submission through the checks of a rubric. A submission that does nothing right is
+// no error; an error is that the grader could not do its work, or that ctx ended: what was found
+// until then comes with it. The caller closes the runner.
 func Grade(ctx context.Context, run runner.Runner, o Options) (*Result, error) {
 	if o.Rubric == nil {
 		var err error
@@ -47,87 +44,53 @@ func Grade(ctx context.Context, run runner.Runner, o Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	if o.Patience == 0 {
-		o.Patience = Patience
+	if o.Timeout == 0 {
+		o.Timeout = harness.DefaultTimeout
 	}
-	g := &grader{run: run, seed: o.Seed, patience: o.Patience, outcomes: map[string]*outcome{}}
-	defer g.close()
+	suite := checks.NewSuite(harness.Config{Runner: run, Seed: o.Seed, Timeout: o.Timeout, Told: o.Rubric.Dialect})
+	defer suite.Close()
 	began := time.Now()
-	plan := g.plan(o.Rubric)
-	for i, c := range plan {
-		if o.Progress != nil {
-			o.Progress(i, len(plan), c.title)
-		}
-		if err := g.check(ctx, c); err != nil {
-			return nil, err
-		}
-	}
-	if o.Progress != nil {
-		o.Progress(len(plan), len(plan), "")
+	outcomes, stopped := runAll(ctx, suite, plan(o.Rubric, run.HasClient()), o.Progress)
+	if outcomes == nil {
+		return nil, stopped
 	}
 	r := &Result{
 		Submission: o.Name, Runner: run.Kind(), Rubric: o.Rubric.Title, Seed: o.Seed,
-		Began: began, Took: time.Since(began), Framing: g.dialect.framing,
+		Began: began, Took: time.Since(began), Framing: suite.Dialect.Framing, Verdict: Graded,
+	}
+	if stopped == nil {
+		judge(r, outcomes, suite, o.Doubt)
+	} else {
+		r.Verdict, r.Why = Stopped, "The grader was interrupted."
+		if !errors.Is(stopped, context.Canceled) {
+			r.Why = harness.Sentence(stopped.Error())
+		}
+	}
+	if how := suite.Dialect.Remark(); how != "" {
+		r.Remarks = append(r.Remarks, how)
+	}
+	if count, each := suite.Starts(); each > slowStart {
+		r.Remarks = append(r.Remarks, fmt.Sprintf("The server takes %.1f s until it accepts a connection, and was started %d times.", each.Seconds(), count))
 	}
 	for _, s := range o.Rubric.Stages {
-		r.Stages = append(r.Stages, g.stage(s))
+		r.Stages = append(r.Stages, stage(s, outcomes))
 	}
 	r.Stages = slices.DeleteFunc(r.Stages, func(s Stage) bool { return len(s.Checks) == 0 })
-	return r, nil
+	return r, stopped
 }
 
-// grader grades one submission.
-type grader struct {
-	run      runner.Runner
-	seed     uint64
-	patience time.Duration
-	outcomes map[string]*outcome // by ID, of those that ran or were blocked
+// slowStart is how long a server may take to start before the report says so.
+const slowStart = 2 * time.Second
 
-	dialect dialect  // filled in by prompted and learn
-	asked   bool     // whether it asks for the role is known
-	lobby   *room    // of the first checks
-	traffic *traffic // what the checks of the integration are about; made by the first of them
-}
-
-func (g *grader) close() {
-	if g.lobby != nil {
-		g.lobby.close()
-	}
-}
-
-// random is a source for a label: the same seed makes the same words, whatever else runs.
-func (g *grader) random(label string) *rand.Rand {
-	h := fnv.New64a()
-	h.Write([]byte(label))
-	return rand.New(rand.NewPCG(g.seed, h.Sum64()))
-}
-
-// finding is what is wrong; nil when nothing is.
-type finding struct {
-	what, cause string
-	slice       []Step
-}
-
-// errAbsent is returned by checks for a bonus that is not there.
-var errAbsent = errors.New("absent")
-
-// outcome is what a check came to.
-type outcome struct {
-	status    Status
-	finding   finding
-	blockedBy string
-	took      time.Duration
-}
-
-// plan is the checks that the rubric asks for and those they build on, in the order of the catalogue, without those
-// about a client where there is none.
-func (g *grader) plan(r *rubric.Rubric) []check {
+// plan is the checks that the rubric asks for and those they build on, in the order of the
+// catalogue, without those about a client where there is none.
+func plan(r *rubric.Rubric, hasClient bool) []checks.Check {
 	wanted := map[string]bool{}
 	var want func(id string)
 	want = func(id string) {
-		if c := find(id); !wanted[id] && (!c.client || g.run.HasClient()) {
+		if c := checks.Find(id); !wanted[id] && (!c.Client || hasClient) {
 			wanted[id] = true
-			for _, below := range c.needs {
+			for _, below := range c.Needs {
 				want(below)
 			}
 		}
@@ -137,62 +100,28 @@ func (g *grader) plan(r *rubric.Rubric) []check {
 			want(c.ID)
 		}
 	}
-	var plan []check
-	for _, c := range catalogue {
-		if wanted[c.id] {
+	var plan []checks.Check
+	for _, c := range checks.All {
+		if wanted[c.ID] {
 			plan = append(plan, c)
 		}
 	}
 	return plan
 }
 
-func (g *grader) check(ctx context.Context, c check) error {
-	o := &outcome{status: Passed}
-	g.outcomes[c.id] = o
-	for _, id := range c.needs {
-		if below := g.outcomes[id]; below.status != Passed {
-			o.status, o.blockedBy = Blocked, id
-			if below.status == Blocked {
-				o.blockedBy = below.blockedBy
-			}
-			o.finding.what = fmt.Sprintf("Not tried, because %q has to pass first.", find(o.blockedBy).title)
-			return nil
-		}
-	}
-	began := time.Now()
-	limited, cancel := context.WithTimeout(ctx, checkLimit)
-	defer cancel()
-	f, err := c.run(limited, g)
-	o.took = time.Since(began)
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case errors.Is(err, errAbsent):
-		o.status = Absent
-	case errors.Is(err, errStart):
-		o.status, o.finding.what = Failed, sentence(err.Error())
-	case err != nil:
-		return fmt.Errorf("%s: %w", c.id, err)
-	case f != nil:
-		o.status, o.finding = Failed, *f
-		if c.bonus {
-			o.status = Absent
-		}
-	}
-	return nil
-}
-
 // stage is a stage of the rubric with what its checks came to.
-func (g *grader) stage(s rubric.Stage) Stage {
+func stage(s rubric.Stage, outcomes map[string]*outcome) Stage {
 	stage := Stage{ID: s.ID, Title: s.Title}
 	for _, want := range s.Checks {
-		o := g.outcomes[want.ID]
+		o := outcomes[want.ID]
 		if o == nil {
 			continue // about a client, and there is none
 		}
+		known := checks.Find(want.ID)
 		c := Check{
-			ID: want.ID, Title: find(want.ID).title, Status: o.status, Max: want.Points, Bonus: want.Bonus, Took: o.took,
-			What: o.finding.what, Cause: o.finding.cause, BlockedBy: o.blockedBy, Slice: o.finding.slice,
+			ID: want.ID, Title: known.Title, From: known.From, Status: o.status, Max: want.Points, Bonus: want.Bonus, Took: o.took,
+			What: o.finding.What, Cause: o.finding.Cause, BlockedBy: o.blockedBy, Excerpt: o.finding.Excerpt,
+			Charged: o.charged, Runs: o.runs, Wrong: o.wrong,
 		}
 		switch {
 		case c.Status == Passed:

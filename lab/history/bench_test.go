@@ -9,7 +9,7 @@ import (
 func large(publishers, lines, subscribers int) History {
 	var h History
 	for p := range publishers {
-		pub := Publisher{Name: fmt.Sprintf("pub-%d", p), Sure: lines}
+		pub := Publisher{Name: fmt.Sprintf("pub-%d", p), Acked: lines}
 		for i := range lines {
 			pub.Sent = append(pub.Sent, fmt.Sprintf("line %d of publisher %d, as long as a sentence that somebody types", i, p))
 		}

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// explainable says whether a history can be correct, by trying every order of the lines that may have been accepted
-// and every window of every subscriber. Only for tiny histories.
+// explainable reports whether a history can be correct, by trying every order of the lines that may
+// have been accepted and every window of every subscriber. Only for tiny histories.
 func explainable(h History) bool {
 	var order []event
 	accepted := make([]int, len(h.Publishers))
@@ -18,7 +18,7 @@ func explainable(h History) bool {
 		complete := true
 		for p, pub := range h.Publishers {
 			n := accepted[p]
-			complete = complete && n >= pub.Sure
+			complete = complete && n >= pub.Acked
 			if n < len(pub.Sent) {
 				accepted[p]++
 				order = append(order, event{p, n})
@@ -30,62 +30,48 @@ func explainable(h History) bool {
 				}
 			}
 		}
-		return complete && fitsAll(h, order, 0, make(map[event]uint64))
+		return complete && slices.ContainsFunc([]int{0, 1, 2, 3, 4, 5, 6}, func(others int) bool { return fitsAll(h, order, others) })
 	}
 	return interleave()
 }
 
-// fitsAll looks for windows on an order for the subscribers from n on, given positions that are fixed already.
-func fitsAll(h History, order []event, n int, positions map[event]uint64) bool {
-	if n == len(h.Subscribers) {
-		last := uint64(0)
-		for _, e := range order {
-			if pos := positions[e]; pos != 0 {
-				if pos <= last {
-					return false
-				}
-				last = pos
-			}
+// fitsAll reports whether each subscriber can have received what it did on an order behind so many
+// other messages.
+func fitsAll(h History, order []event, others int) bool {
+	for _, s := range h.Subscribers {
+		fits := false
+		for from := 0; from <= len(order) && !fits && (from == 0 || !s.FromFirst); from++ {
+			fits = fitsFrom(h, s, order, others, from, s.Received)
 		}
+		if !fits {
+			return false
+		}
+	}
+	return true
+}
+
+// fitsFrom reports whether a subscriber can have received the rest of its messages from an event of
+// the order on.
+func fitsFrom(h History, s Subscriber, order []event, others, at int, rest []Message) bool {
+	if len(rest) == 0 && !s.ToEnd {
 		return true
 	}
-	s := h.Subscribers[n]
-	var matching []event
-	for _, e := range order {
-		if Match(s.Filter, h.Publishers[e.p].Topic) {
-			matching = append(matching, e)
-		}
+	if len(rest) > 0 && rest[0].Gap > 0 && at+rest[0].Gap <= len(order) && fitsFrom(h, s, order, others, at+rest[0].Gap, rest[1:]) {
+		return true
 	}
-	length := 0
-	for _, m := range s.Received {
-		length += max(1, m.Gap)
+	if at == len(order) {
+		return len(rest) == 0
 	}
-	for from := 0; from+length <= len(matching); from++ {
-		if s.FromFirst && from > 0 || s.ToEnd && from+length < len(matching) {
-			continue
-		}
-		fixed, fits, at := make(map[event]uint64), true, from
-		for e, pos := range positions {
-			fixed[e] = pos
-		}
-		for _, m := range s.Received {
-			e := matching[at]
-			at += max(1, m.Gap)
-			if m.Gap > 0 {
-				continue
-			}
-			pub := h.Publishers[e.p]
-			fits = fits && m.From == pub.Name && m.Topic == pub.Topic && m.Line == pub.Sent[e.index]
-			fits = fits && (m.Pos == 0 || fixed[e] == 0 || fixed[e] == m.Pos)
-			if m.Pos != 0 {
-				fixed[e] = m.Pos
-			}
-		}
-		if fits && fitsAll(h, order, n+1, fixed) {
-			return true
-		}
+	pub := h.Publishers[order[at].p]
+	if !Match(s.Filter, pub.Topic) {
+		return fitsFrom(h, s, order, others, at+1, rest)
 	}
-	return false
+	if len(rest) == 0 || rest[0].Gap > 0 {
+		return false
+	}
+	m := rest[0]
+	right := m.From == pub.Name && m.Topic == pub.Topic && m.Line == pub.Sent[order[at].index] && (m.Pos == 0 || m.Pos == uint64(others+at+1))
+	return right && fitsFrom(h, s, order, others, at+1, rest[1:])
 }
 
 // tiny makes a history of a few lines with many repeats, which may be correct or not.
@@ -97,9 +83,9 @@ func (g generator) tiny(gaps, positions bool) History {
 		for range g.IntN(4) {
 			pub.Sent = append(pub.Sent, g.pick("x", "y"))
 		}
-		pub.Sure = len(pub.Sent)
+		pub.Acked = len(pub.Sent)
 		if g.chance(30) {
-			pub.Sure = g.IntN(len(pub.Sent) + 1)
+			pub.Acked = g.IntN(len(pub.Sent) + 1)
 		}
 		for range pub.Sent {
 			order = append(order, event{p: p})
@@ -134,12 +120,13 @@ func (g generator) tiny(gaps, positions bool) History {
 }
 
 func TestAgreesWithTryingEverything(t *testing.T) {
-	correct, missed, faulty := 0, 0, 0
+	correct, missed, unknown, faulty := 0, 0, 0, 0
 	for range 3000 {
 		seed := rand.Uint64()
 		g := generator{Rand: rand.New(rand.NewPCG(seed, 0))}
 		gaps := g.chance(20)
-		h := g.tiny(gaps, g.chance(30))
+		positions := g.chance(50)
+		h := g.tiny(gaps, positions)
 		complete := g.chance(50) // the first subscriber received everything, in some order
 		if complete {
 			h.Subscribers[0].Filter, h.Subscribers[0].FromFirst, h.Subscribers[0].ToEnd = "", true, true
@@ -147,15 +134,24 @@ func TestAgreesWithTryingEverything(t *testing.T) {
 		report := Check(h)
 		if explainable(h) {
 			correct++
-			require.True(t, report.OK(), "seed %d: %s\n%+v", seed, report, h)
+			require.Empty(t, report.Faults, "seed %d: %s\n%+v", seed, report, h)
 			continue
 		}
 		faulty++
-		if report.OK() {
+		placed := !slices.ContainsFunc(h.Subscribers, func(s Subscriber) bool {
+			return slices.ContainsFunc(s.Received, func(m Message) bool { return m.Pos == 0 })
+		})
+		switch {
+		case report.OK():
 			missed++
-			require.False(t, complete && !gaps, "seed %d: not noticed\n%+v", seed, h)
+		case len(report.Faults) == 0:
+			unknown++
+		default:
+			continue
 		}
+		require.False(t, complete && placed && !gaps, "seed %d: not noticed: %s\n%+v", seed, report, h)
 	}
-	t.Logf("%d correct; %d not, of which %d were not noticed", correct, faulty, missed)
+	t.Logf("%d correct; %d not, of which %d were not noticed, and of %d the checker says that it does not know", correct, faulty, missed, unknown)
 	require.Less(t, missed*20, faulty, "more than 1 in 20 faulty histories were not noticed")
+	require.Less(t, unknown*10, faulty, "more than 1 in 10 faulty histories are unknown")
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func Example() {
-	sent := history.Publisher{Name: "ada", Sent: []string{"one", "two", "", "three"}, Sure: 4}
+	sent := history.Publisher{Name: "ada", Sent: []string{"one", "two", "", "three"}, Acked: 4}
 	transcripts := map[string]string{
 		"subscriber-1": "[FROM ada] : one\n[FROM ada] : two\n[FROM ada] : \n[FROM ada] : three\n",
 		"subscriber-2": "[FROM ada] : one\n[FROM ada] : three\n[FROM ada] : three\n",
@@ -27,6 +27,9 @@ func Example() {
 	fmt.Println(history.Check(h))
 	// Output:
 	// 4 lines from 1 publisher to 2 subscribers: 2 lost, 1 duplicated
-	// subscriber-2: lost 2 lines of "ada": #2 "two" to #3 "" (between #1 and #4)
-	// subscriber-2: received #4 "three" of "ada" once more, as line 3 (after #4)
+	// subscriber-2: lost 2 lines of "ada": #2 "two" to #3 ""
+	//       line 1: "one" from "ada"
+	//     > line 2: "three" from "ada"
+	//       line 3: "three" from "ada"
+	// subscriber-2: received #4 "three" of "ada" once more, as line 3
 }

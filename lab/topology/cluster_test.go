@@ -14,6 +14,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/e2e/wait"
 )
 
 // clusterFile is the compose file of several brokers.
@@ -31,6 +33,7 @@ func TestLoadCluster(t *testing.T) {
 	for _, s := range topo.Specs {
 		assert.True(t, s.service.ReadOnly && s.service.MemLimit > 0 && s.service.PidsLimit > 0, "%s is hardened", s.Name)
 		assert.Equal(t, []string{"ALL"}, s.service.CapDrop)
+		assert.Equal(t, s.Role == Stream || s.Role == Broker, s.service.Restart == "on-failure", "%s: what keeps lines comes back", s.Name)
 		for _, port := range s.service.Ports {
 			assert.Equal(t, "127.0.0.1", port.HostIP, "%s is not for the whole network", s.Name)
 		}
@@ -52,39 +55,36 @@ func TestNATSIsTheVersionOfTheModule(t *testing.T) {
 }
 
 // streamNodes opens the NATS nodes alone.
-func streamNodes(t *testing.T, mode Mode) *Lab {
+func streamNodes(t *testing.T, mode Mode) *Deployment {
 	t.Helper()
-	if mode == Containers && os.Getenv(ModeVariable) == string(Processes) {
-		t.Skipf("%s asks for processes", ModeVariable)
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("it takes long, and -short asks for short ones")
 	}
-	engine, err := NewEngine(t.Context(), mode)
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { assert.NoError(t, engine.Close()) })
+	engine := map[Mode]*madeEngine{Processes: fakeEngine, Containers: containerEngine}[mode].get(t)
 	topo, err := Load(clusterFile)
 	require.NoError(t, err)
 	topo.Specs = topo.WithRole(Stream)
-	lab, err := engine.Open(t.Context(), topo, Options{})
+	deployment, err := engine.Open(t.Context(), topo, Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		assert.NoError(t, lab.Close(context.Background()))
+		assert.NoError(t, deployment.Close(context.Background()))
 		if d, ok := engine.backend.(*docker); ok {
-			assert.Empty(t, d.left(t, lab), "nothing with the lab's label is left, volumes neither")
+			assert.Empty(t, d.left(t, deployment), "nothing with the deployment's label is left, volumes neither")
 		}
 	})
-	return lab
+	return deployment
 }
 
 func TestStreamNodesThatAreProcesses(t *testing.T)  { testStreamNodes(t, streamNodes(t, Processes)) }
 func TestStreamNodesThatAreContainers(t *testing.T) { testStreamNodes(t, streamNodes(t, Containers)) }
 
 // testStreamNodes kills all nodes and starts them again, with their volumes and at their ports.
-func testStreamNodes(t *testing.T, lab *Lab) {
-	require.NoError(t, lab.Start(t.Context()))
-	addr := lab.Node("nats-1").AddrOf(4222)
-	assert.Equal(t, lab.Node("nats-1").Addr(), addr, "the first port")
-	assert.Empty(t, lab.Node("nats-1").AddrOf(6222), "which is not published")
+func testStreamNodes(t *testing.T, deployment *Deployment) {
+	require.NoError(t, deployment.Start(t.Context()))
+	addr := deployment.Node("nats-1").AddrOf(4222)
+	assert.Equal(t, deployment.Node("nats-1").Addr(), addr, "the first port")
+	assert.Empty(t, deployment.Node("nats-1").AddrOf(6222), "which is not published")
 	conn, err := nats.Connect(addr, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
 	require.NoError(t, err)
 	defer conn.Close()
@@ -96,19 +96,19 @@ func testStreamNodes(t *testing.T, lab *Lab) {
 	require.NoError(t, err)
 
 	var again []*Spec
-	for _, n := range lab.Nodes() {
+	for _, n := range deployment.Nodes() {
 		require.NoError(t, n.Pause(t.Context()))
 		require.NoError(t, n.Kill(t.Context()))
-		again = append(again, n.Spec.Successor(n.Spec.Name+"-again"))
+		again = append(again, n.Spec.Replacement(n.Spec.Name+"-again"))
 	}
-	require.NoError(t, lab.Start(t.Context(), again...), "their health checks pass: they have found each other")
-	assert.Equal(t, addr, lab.Node("nats-1-again").AddrOf(4222))
-	require.Eventually(t, func() bool {
+	require.NoError(t, deployment.Start(t.Context(), again...), "their health checks pass: they have found each other")
+	assert.Equal(t, addr, deployment.Node("nats-1-again").AddrOf(4222))
+	wait.Until(t, func() bool {
 		stream, err := js.Stream(t.Context(), "s")
 		return err == nil && stream.CachedInfo().State.Msgs == 1
-	}, time.Minute, 100*time.Millisecond)
+	}, "the stream has its message again")
 
-	response, err := http.Get("http://" + lab.Node("nats-2-again").AddrOf(8222) + "/jsz")
+	response, err := http.Get("http://" + deployment.Node("nats-2-again").AddrOf(8222) + "/jsz")
 	require.NoError(t, err)
 	defer response.Body.Close()
 	var jsz struct {

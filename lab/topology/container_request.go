@@ -1,10 +1,12 @@
 package topology
 
 import (
+	"context"
 	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -12,51 +14,49 @@ import (
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/testcontainers/testcontainers-go"
+
+	"pubsublab/lab/history"
+	"pubsublab/lab/internal/proc"
 )
 
 // request says to Testcontainers what the compose file says about the node.
-func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
+func (r *dockerRuntime) request(ctx context.Context, n *Node, dir string, parts shared) (testcontainers.ContainerRequest, error) {
 	spec, service := n.Spec, n.Spec.service
-	dir, err := s.lab.folder(spec.Name)
+	program, err := r.deployment.program(spec)
 	if err != nil {
 		return testcontainers.ContainerRequest{}, err
 	}
-	mounts, err := spec.mounts(dir)
-	if err != nil {
-		return testcontainers.ContainerRequest{}, err
+	rewriter, env := parts.rewriter(), map[string]string{}
+	for name, value := range spec.Env {
+		env[name] = rewriter.value(value)
 	}
-	program, err := s.lab.program(spec)
-	if err != nil {
-		return testcontainers.ContainerRequest{}, err
-	}
-	env := maps.Clone(spec.Env)
 	if spec.Role == Subscriber {
-		env["PUBSUB_OUTPUT"] = transcripts + "/" + transcriptName
-		mounts = append(mounts, types.ServiceVolumeConfig{Type: types.VolumeTypeBind, Source: dir, Target: transcripts})
+		env["PUBSUB_OUTPUT"], env["PUBSUB_OUTPUT_FORMAT"] = parts.output(), string(history.TSV)
 	}
 	request := testcontainers.ContainerRequest{
 		Image:          program,
-		Name:           "pubsublab-" + s.lab.id + "-" + spec.Name,
-		Cmd:            spec.Args,
+		Name:           "pubsublab-" + r.deployment.id + "-" + spec.Name,
+		Cmd:            rewriter.args(spec.Args),
 		Env:            env,
-		Labels:         maps.Clone(s.labels),
+		Labels:         maps.Clone(r.labels),
 		NetworkAliases: map[string][]string{},
 		ConfigModifier: func(c *container.Config) {
 			grace := int(n.grace().Seconds())
 			c.StopTimeout = &grace
+			c.OpenStdin = spec.typed
 			c.Healthcheck = healthConfig(service.HealthCheck)
 		},
 	}
 	maps.Copy(request.Labels, service.Labels)
 	for key, settings := range service.Networks {
-		name := s.networks[key]
+		name := r.networks[key]
 		request.Networks = append(request.Networks, name)
-		request.NetworkAliases[name] = s.lab.hostNames(spec)
+		request.NetworkAliases[name] = r.deployment.hostNames(spec)
 		if settings != nil {
 			request.NetworkAliases[name] = append(request.NetworkAliases[name], settings.Aliases...)
 		}
 	}
-	bindings, err := s.bindings(spec)
+	bindings, err := r.bindings(ctx, spec)
 	if err != nil {
 		return request, err
 	}
@@ -65,18 +65,16 @@ func (s *site) request(n *Node) (testcontainers.ContainerRequest, error) {
 	}
 	request.HostConfigModifier = func(h *container.HostConfig) {
 		h.PortBindings = bindings
-		for _, m := range mounts {
-			h.Mounts = append(h.Mounts, s.mount(m))
-		}
+		h.Mounts = r.mounts(spec, dir, parts)
 		hostConfig(h, service)
 	}
 	return request, nil
 }
 
-// bindings says at which ports of this machine those of the node are published: the file's own where the lab wants
-// them, of a successor those of its predecessor, else free ones.
-func (s *site) bindings(spec *Spec) (network.PortMap, error) {
-	before, err := s.lab.predecessor(spec)
+// bindings says at which ports of this machine those of the node are published: the file's own
+// where the options want them, of a replacement those of the node it replaces, else free ones.
+func (r *dockerRuntime) bindings(ctx context.Context, spec *Spec) (network.PortMap, error) {
+	replaced, err := r.deployment.replacedBy(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -86,33 +84,45 @@ func (s *site) bindings(spec *Spec) (network.PortMap, error) {
 		if binding.HostIP, err = netip.ParseAddr(port.HostIP); err != nil && port.HostIP != "" {
 			return nil, err
 		}
-		if before != nil {
-			_, binding.HostPort, _ = net.SplitHostPort(before.AddrOf(int(port.Target))) // "" where it had none
+		if replaced != nil {
+			_, binding.HostPort, _ = net.SplitHostPort(replaced.AddrOf(int(port.Target))) // "" where it had none
 		}
-		if s.lab.opts.FilePorts && port.Published != "" {
+		if r.deployment.opts.FilePorts && port.Published != "" {
 			binding.HostPort = port.Published
 		}
-		if binding.HostPort == "" && isLocal(s.docker.api) {
-			if binding.HostPort, err = freePort(port.HostIP, func(string) bool { return false }); err != nil {
+		if binding.HostPort == "" && r.docker.at.Local() {
+			free, err := proc.FreePort(ctx, port.HostIP)
+			if err != nil {
 				return nil, err
 			}
+			binding.HostPort = strconv.Itoa(free)
 		}
 		bindings[network.MustParsePort(target(port)+"/tcp")] = []network.PortBinding{binding}
 	}
 	return bindings, nil
 }
 
-func (s *site) mount(m types.ServiceVolumeConfig) mount.Mount {
-	if m.Type == types.VolumeTypeVolume {
-		return mount.Mount{Type: mount.TypeVolume, Source: s.volumes[m.Source], Target: m.Target, ReadOnly: m.ReadOnly}
+func (r *dockerRuntime) mounts(spec *Spec, dir string, parts shared) []mount.Mount {
+	var mounts []mount.Mount
+	for _, m := range parts.others {
+		mounts = append(mounts, mount.Mount{Type: mount.TypeVolume, Source: r.volumes[m.Source], Target: m.Target, ReadOnly: m.ReadOnly})
 	}
-	return mount.Mount{Type: mount.TypeBind, Source: filepath.Clean(m.Source), Target: m.Target, ReadOnly: m.ReadOnly}
+	if parts.copied {
+		return append(mounts, mount.Mount{Type: mount.TypeVolume, Target: copies}) // it goes with the container
+	}
+	for _, m := range parts.binds {
+		mounts = append(mounts, mount.Mount{Type: mount.TypeBind, Source: filepath.Clean(m.Source), Target: m.Target, ReadOnly: m.ReadOnly})
+	}
+	if spec.Role == Subscriber {
+		mounts = append(mounts, mount.Mount{Type: mount.TypeBind, Source: dir, Target: transcripts})
+	}
+	return mounts
 }
 
 // hostConfig carries the limits and log options of a service over.
 func hostConfig(h *container.HostConfig, service types.ServiceConfig) {
 	h.ReadonlyRootfs = service.ReadOnly
-	h.CapDrop = service.CapDrop
+	h.CapAdd, h.CapDrop = service.CapAdd, service.CapDrop
 	h.SecurityOpt = service.SecurityOpt
 	h.Memory = int64(service.MemLimit)
 	if service.PidsLimit != 0 {

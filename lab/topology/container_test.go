@@ -4,96 +4,107 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
-	"errors"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
+	"pubsublab/lab/internal/engine"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // openServer opens the demo's server alone as a container, or skips the test and says why.
-func openServer(t *testing.T) (*Lab, *docker, *output) {
+func openServer(t *testing.T) (*Deployment, *docker, *output) {
 	t.Helper()
-	if os.Getenv(ModeVariable) == string(Processes) {
-		t.Skipf("%s asks for processes", ModeVariable)
+	return openContainers(t, serverAlone)
+}
+
+func serverAlone(topo *Topology) {
+	topo.Remove("publisher-1", "publisher-2", "subscriber-1", "subscriber-2")
+}
+
+// openContainers likewise opens the demo, changed.
+func openContainers(t *testing.T, change func(*Topology)) (*Deployment, *docker, *output) {
+	t.Helper()
+	return openContainersOn(t, containerEngine, change)
+}
+
+// openContainersOn opens it on an engine of one's own.
+func openContainersOn(t *testing.T, made *madeEngine, change func(*Topology)) (*Deployment, *docker, *output) {
+	t.Helper()
+	engine := made.get(t)
+	if made != containerEngine {
+		t.Cleanup(func() { assert.NoError(t, made.close()) })
 	}
-	engine, err := NewEngine(t.Context(), Containers)
-	if err != nil {
-		t.Skip(err)
-	}
-	t.Cleanup(func() { assert.NoError(t, engine.Close()) })
 	topo, err := Load(demoFile)
 	require.NoError(t, err)
-	topo.Remove("publisher-1", "publisher-2", "subscriber-1", "subscriber-2")
+	change(topo)
 	out := &output{}
-	lab, err := engine.Open(t.Context(), topo, Options{Output: out.line})
+	deployment, err := engine.Open(t.Context(), topo, Options{Output: out.line})
 	require.NoError(t, err)
 	d := engine.backend.(*docker)
 	t.Cleanup(func() {
-		assert.NoError(t, lab.Close(context.Background()))
-		assert.NoDirExists(t, lab.dir)
-		assert.Empty(t, d.left(t, lab), "nothing with the lab's label is left")
+		assert.NoError(t, deployment.Close(context.Background()))
+		assert.NoDirExists(t, deployment.dir)
+		assert.Empty(t, d.left(t, deployment), "nothing with the deployment's label is left")
 	})
-	return lab, d, out
+	return deployment, d, out
 }
 
-// left lists what carries the lab's label.
-func (d *docker) left(t *testing.T, lab *Lab) (names []string) {
+// left lists what carries the deployment's label.
+func (d *docker) left(t *testing.T, deployment *Deployment) (names []string) {
 	t.Helper()
-	filters := client.Filters{}.Add("label", labLabel+"="+lab.id)
-	containers, err := d.api.ContainerList(context.Background(), client.ContainerListOptions{All: true, Filters: filters})
+	found, err := engine.List(context.Background(), d.api.Client, deploymentLabel+"="+deployment.id)
 	require.NoError(t, err)
-	networks, err := d.api.NetworkList(context.Background(), client.NetworkListOptions{Filters: filters})
-	require.NoError(t, err)
-	for _, c := range containers.Items {
-		names = append(names, c.Names...)
-	}
-	for _, n := range networks.Items {
-		names = append(names, n.Name)
-	}
-	volumes, err := d.api.VolumeList(context.Background(), client.VolumeListOptions{Filters: filters})
-	require.NoError(t, err)
-	for _, v := range volumes.Items {
-		names = append(names, v.Name)
+	for _, b := range slices.Concat(found.Containers, found.Networks, found.Volumes) {
+		names = append(names, b.ID)
 	}
 	return names
 }
 
 func TestContainerIsAsTheFileSays(t *testing.T) {
-	lab, d, out := openServer(t)
-	require.NoError(t, lab.Start(t.Context()))
-	node := lab.Node("server")
-	unit := node.unit.(*containerUnit)
-	info, err := unit.ctr.Inspect(t.Context())
+	t.Parallel()
+	deployment, d, out := openServer(t)
+	require.NoError(t, deployment.Start(t.Context()))
+	node := deployment.Node("server")
+	run := node.run.(*containerNode)
+	info, err := run.ctr.Inspect(t.Context())
 	require.NoError(t, err)
 
-	assert.Equal(t, container.Healthy, info.State.Health.Status, "Start returns when it is healthy")
+	_, err = run.check(t.Context())
+	assert.NoError(t, err, "Start returns when it is healthy")
 	assert.True(t, info.HostConfig.ReadonlyRootfs)
-	assert.Equal(t, []string{"ALL"}, []string(info.HostConfig.CapDrop))
-	assert.Equal(t, []string{"no-new-privileges:true"}, info.HostConfig.SecurityOpt)
+	require.Len(t, info.HostConfig.SecurityOpt, 1)
+	assert.Contains(t, info.HostConfig.SecurityOpt[0], "no-new-privileges")
 	assert.Equal(t, int64(128), *info.HostConfig.PidsLimit)
-	assert.Equal(t, int64(256<<20), info.HostConfig.Memory)
+	assert.Equal(t, int64(320<<20), info.HostConfig.Memory)
 	assert.Equal(t, "json-file", info.HostConfig.LogConfig.Type)
-	assert.Equal(t, map[string]string{"max-size": "10m", "max-file": "3"}, info.HostConfig.LogConfig.Config)
+	version, err := d.api.ServerVersion(t.Context(), client.ServerVersionOptions{})
+	require.NoError(t, err)
+	if isPodman(version) { // which names each capability, and has log limits of its own
+		assert.Contains(t, info.HostConfig.CapDrop, "CHOWN")
+	} else {
+		assert.Equal(t, []string{"ALL"}, []string(info.HostConfig.CapDrop))
+		assert.Equal(t, map[string]string{"max-size": "10m", "max-file": "3"}, info.HostConfig.LogConfig.Config)
+	}
 	assert.Equal(t, 15, *info.Config.StopTimeout)
 	assert.Equal(t, "65532:65532", info.Config.User)
-	assert.Contains(t, info.Config.Env, "GOMEMLIMIT=208MiB")
 	assert.Equal(t, []string{"CMD", "/server", "healthcheck", "127.0.0.1:5000"}, info.Config.Healthcheck.Test)
 	assert.Equal(t, time.Second, info.Config.Healthcheck.Interval)
 	require.Len(t, info.NetworkSettings.Networks, 1)
 	for _, endpoint := range info.NetworkSettings.Networks {
 		assert.Contains(t, endpoint.Aliases, "server")
 	}
-	assert.Len(t, d.left(t, lab), 2, "a container and a network")
+	assert.Len(t, d.left(t, deployment), 2, "a container and a network")
 
 	require.NoError(t, node.Pause(t.Context()))
-	info, err = unit.ctr.Inspect(t.Context())
+	info, err = run.ctr.Inspect(t.Context())
 	require.NoError(t, err)
 	assert.True(t, info.State.Paused)
 	require.NoError(t, node.Unpause(t.Context()))
@@ -105,55 +116,36 @@ func TestContainerIsAsTheFileSays(t *testing.T) {
 }
 
 func TestContainerKilled(t *testing.T) {
-	lab, _, _ := openServer(t)
-	require.NoError(t, lab.Start(t.Context()))
-	require.NoError(t, lab.Node("server").Kill(t.Context()))
-	code, err := lab.Node("server").Wait(t.Context())
+	t.Parallel()
+	deployment, _, _ := openServer(t)
+	require.NoError(t, deployment.Start(t.Context()))
+	require.NoError(t, deployment.Node("server").Kill(t.Context()))
+	code, err := deployment.Node("server").Wait(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 137, code)
-	assert.NoError(t, lab.Node("server").Kill(t.Context()))
+	assert.NoError(t, deployment.Node("server").Kill(t.Context()))
 }
 
 func TestContainerThatDoesNotStart(t *testing.T) {
-	lab, _, _ := openServer(t)
-	server := lab.topo.Spec("server")
+	t.Parallel()
+	deployment, _, _ := openServer(t)
+	server := deployment.topo.Spec("server")
 	server.Args = []string{"--history=nonsense"}
-	err := lab.Start(t.Context())
+	err := deployment.Start(t.Context())
 	assert.ErrorContains(t, err, "server does not become healthy: it ended with exit code 2")
 	assert.ErrorContains(t, err, "nonsense")
 }
 
 func TestCloseKillsWhereItsContextHasEnded(t *testing.T) {
-	lab, _, _ := openServer(t)
-	require.NoError(t, lab.Start(t.Context()))
+	t.Parallel()
+	deployment, _, _ := openServer(t)
+	require.NoError(t, deployment.Start(t.Context()))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, lab.Close(ctx))
-	code, err := lab.Node("server").Wait(t.Context())
+	require.NoError(t, deployment.Close(ctx))
+	code, err := deployment.Node("server").Wait(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 137, code)
-}
-
-func TestOrphansAreRemoved(t *testing.T) {
-	lab, d, _ := openServer(t)
-	labels := lab.ground.(*site).labels
-	d.removeOrphans(t.Context())
-	assert.NotEmpty(t, d.left(t, lab), "those of a living lab stay")
-
-	require.NoError(t, lab.ground.close(t.Context()))
-	labels[pidLabel] = "2147483646" // no process has it
-	_, err := d.api.NetworkCreate(t.Context(), "pubsublab-orphan-"+lab.id, client.NetworkCreateOptions{Labels: labels})
-	require.NoError(t, err)
-	assert.NotEmpty(t, d.left(t, lab))
-	d.removeOrphans(t.Context())
-	assert.Empty(t, d.left(t, lab))
-}
-
-func TestOneLine(t *testing.T) {
-	err := errors.New("check host \"unix:///x\": docker info: Cannot connect to x. Is it running?\nrootless Docker not found")
-	assert.EqualError(t, oneLine(err), "Cannot connect to x. Is it running?")
-	assert.ErrorContains(t, oneLine(context.DeadlineExceeded), "has not answered for 5s")
-	assert.EqualError(t, oneLine(errors.New("plain.")), "plain")
 }
 
 func TestStandInHoldsWhatABuildNeeds(t *testing.T) {
@@ -189,12 +181,63 @@ func TestStandInHoldsWhatABuildNeeds(t *testing.T) {
 }
 
 func TestStandInName(t *testing.T) {
-	s := &standIn{inputs: "abc", env: []string{"GOPROXY=https://a b,direct"}}
-	assert.Equal(t, []string{"LABEL pubsublab.inputs=abc", `ENV GOPROXY="https://a b,direct"`}, s.changes())
+	s := &standIn{toolchain: "1.26", env: []string{"GOPROXY=https://a b,direct"}}
+	assert.Equal(t, []string{"LABEL pubsublab.image=go pubsublab.toolchain=1.26", `ENV GOPROXY="https://a b,direct"`}, s.changes())
 	var tag []rune
 	for _, r := range "1.27-devel X:y" {
 		tag = append(tag, tagRune(r))
 	}
 	assert.Equal(t, "1.27-devel_X_y", string(tag))
 	assert.Error(t, static("topology.go"))
+}
+
+// Without a network nothing could be downloaded anew, so that another stand-in than that of the
+// layers is of no use.
+func TestStandInOfTheSameToolchainIsFoundOffline(t *testing.T) {
+	t.Setenv("GOPROXY", "https://proxy.example")
+	online, err := newStandIn(t.Context())
+	if err != nil {
+		t.Skipf("this machine's Go cannot be a stand-in: %v", err)
+	}
+	assert.Regexp(t, `^pubsublab/go:[0-9a-z._-]+-[0-9a-f]{12}$`, online.name)
+	t.Setenv("GOPROXY", "off")
+	offline, err := newStandIn(t.Context())
+	require.NoError(t, err)
+	assert.NotEqual(t, online.name, offline.name, "the name is of the content")
+	assert.Equal(t, online.toolchain, offline.toolchain)
+
+	api := newFakeAPI()
+	d := meet(t, api.serve(t))
+	stood := func(created int64, toolchain, name string) {
+		api.images = append(api.images, image.Summary{Created: created, RepoTags: []string{name}, Labels: map[string]string{toolchainLabel: toolchain}})
+	}
+	assert.Empty(t, d.current(t.Context(), offline))
+	stood(1, online.toolchain, "pubsublab/go:older")
+	stood(2, online.toolchain, online.name)
+	stood(3, "1.0-amd64", "pubsublab/go:other")
+	assert.Equal(t, online.name, d.current(t.Context(), offline))
+	online.name = "pubsublab/go:of-other-settings"
+	assert.Empty(t, d.current(t.Context(), online), "with a network it is made as it has to be")
+}
+
+func TestContainerThatReachesItsMemoryLimit(t *testing.T) {
+	t.Parallel()
+	deployment, _, _ := openContainers(t, func(topo *Topology) {
+		serverAlone(topo)
+		topo.Spec("server").service.MemLimit = 16 << 20 // for a history of 64 MiB
+	})
+	require.NoError(t, deployment.Start(t.Context()))
+	node := deployment.Node("server")
+	conn, err := net.Dial("tcp", node.Addr())
+	require.NoError(t, err)
+	defer conn.Close()
+	line := append(bytes.Repeat([]byte("x"), 60_000), '\n')
+	_, err = conn.Write([]byte("PUBLISHER\n"))
+	for ; err == nil; _, err = conn.Write(line) {
+	}
+	_, err = node.Wait(t.Context())
+	require.NoError(t, err)
+	end, err := node.End()
+	require.NoError(t, err)
+	assert.Equal(t, End{Code: 137, OutOfMemory: true}, end, "not just any SIGKILL")
 }

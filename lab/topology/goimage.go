@@ -2,6 +2,7 @@ package topology
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"debug/elf"
@@ -20,15 +21,23 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
-// inputsLabel holds, on a stand-in image, the hash of what it was made from.
-const inputsLabel = "pubsublab.inputs"
+// Labels of images that come from the Dockerfiles, whoever built them, and from here.
+const (
+	imageLabel     = "pubsublab.image"     // what it is: server, client, demo, nats, go, or build, a stage that is left as a cache
+	toolchainLabel = "pubsublab.toolchain" // of a stand-in for the Go image: the toolchain that it holds
+)
 
-// goImage returns an image on the engine that can build Go: the wanted one where it is there or can be pulled, or else
-// a stand-in made from the Go installation of this machine. A stand-in that is there already is preferred to asking the
-// registry, which may take a while not to answer.
+// standInRepo is the name of the stand-ins for the Go image. Their tags are of their content, so
+// that they never move.
+const standInRepo = "pubsublab/go"
+
+// goImage returns an image on the engine that can build Go: the wanted one where it is there or can
+// be pulled, or else a stand-in made from the Go installation of this machine. A stand-in that is
+// there already is preferred to asking the registry, which may take a while not to answer.
 func (d *docker) goImage(ctx context.Context, wanted string, say Progress) (string, error) {
 	if found := d.goImages[wanted]; found != "" {
 		return found, nil
@@ -48,8 +57,10 @@ func (d *docker) findGoImage(ctx context.Context, wanted string, say Progress) (
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
-	if standInErr == nil && d.current(ctx, standIn) {
-		return standIn.name, nil
+	if standInErr == nil {
+		if name := d.current(ctx, standIn); name != "" {
+			return name, nil
+		}
 	}
 	pullErr := d.fetch(ctx, wanted, say)
 	if pullErr == nil {
@@ -74,10 +85,24 @@ func (d *docker) findGoImage(ctx context.Context, wanted string, say Progress) (
 	return standIn.name, nil
 }
 
-// current tells whether the stand-in is on the engine, made from what it would be made from now.
-func (d *docker) current(ctx context.Context, s *standIn) bool {
-	image, err := d.api.ImageInspect(ctx, s.name)
-	return err == nil && image.Config.Labels[inputsLabel] == s.inputs
+// current returns the name of the stand-in on the engine that is made from what it would be made
+// from now, or "". Where Go is not to use the network, any with the same toolchain is it: another
+// one would have none of the layers that were built upon that, and could not download modules.
+func (d *docker) current(ctx context.Context, s *standIn) string {
+	if _, err := d.api.ImageInspect(ctx, s.name); err == nil {
+		return s.name
+	}
+	if !s.offline {
+		return ""
+	}
+	found, err := d.api.ImageList(ctx, client.ImageListOptions{
+		Filters: client.Filters{}.Add("reference", standInRepo).Add("label", toolchainLabel+"="+s.toolchain),
+	})
+	if err != nil || len(found.Items) == 0 {
+		return ""
+	}
+	youngest := slices.MaxFunc(found.Items, func(a, b image.Summary) int { return cmp.Compare(a.Created, b.Created) })
+	return youngest.RepoTags[0]
 }
 
 // fits reports why the stand-in could not run on the engine.
@@ -111,15 +136,16 @@ func (d *docker) importStandIn(ctx context.Context, s *standIn) (int64, error) {
 	return image.Size, err
 }
 
-// A standIn is a Go image to be made from the Go installation of this machine: the toolchain is static, so that it runs
-// in an image with nothing else in it, not even a shell.
+// A standIn is a Go image to be made from the Go installation of this machine: the toolchain is
+// static, so that it runs in an image with nothing else in it, not even a shell.
 type standIn struct {
-	name     string
-	platform string // OS/ARCH of the toolchain
-	root     string // GOROOT
-	env      []string
-	certs    []byte // the machine's certificates, which the module proxy's is checked against; may be empty
-	inputs   string // hash of all that
+	name      string // ends with a hash of all that follows
+	toolchain string // version and architecture
+	platform  string // OS/ARCH of the toolchain
+	root      string // GOROOT
+	env       []string
+	certs     []byte // the machine's certificates, which the module proxy's is checked against; may be empty
+	offline   bool   // GOPROXY=off: modules are not to be downloaded
 }
 
 // certFiles are the usual places of the system's certificates; SSL_CERT_FILE comes first.
@@ -134,9 +160,6 @@ var certFiles = []string{
 // certTarget is where Go looks first, inside the image.
 const certTarget = "etc/ssl/certs/ca-certificates.crt"
 
-// moduleSettings are the settings of this machine that decide from where modules come. A build needs them inside too.
-var moduleSettings = []string{"GOPROXY", "GONOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE"}
-
 func newStandIn(ctx context.Context) (*standIn, error) {
 	output, err := exec.CommandContext(ctx, "go", "env", "-json").Output()
 	if err != nil {
@@ -147,10 +170,12 @@ func newStandIn(ctx context.Context) (*standIn, error) {
 		return nil, fmt.Errorf("go env: %w", err)
 	}
 	version := strings.TrimPrefix(settings["GOVERSION"], "go")
+	settings["GOPROXY"] = reachable(settings["GOPROXY"])
 	s := &standIn{
-		name:     "pubsublab/go:" + strings.Map(tagRune, version) + "-" + settings["GOHOSTARCH"],
-		platform: settings["GOHOSTOS"] + "/" + settings["GOHOSTARCH"],
-		root:     settings["GOROOT"],
+		toolchain: strings.Map(tagRune, version) + "-" + settings["GOHOSTARCH"],
+		platform:  settings["GOHOSTOS"] + "/" + settings["GOHOSTARCH"],
+		root:      settings["GOROOT"],
+		offline:   settings["GOPROXY"] == "off",
 		env: []string{
 			"PATH=/usr/local/go/bin", "GOPATH=/go", "GOCACHE=/tmp/go-build", "GOTOOLCHAIN=local", "CGO_ENABLED=0",
 		},
@@ -172,7 +197,7 @@ func newStandIn(ctx context.Context) (*standIn, error) {
 		}
 	}
 	hash := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", settings["GOVERSION"], s.env, s.certs))
-	s.inputs = hex.EncodeToString(hash[:])
+	s.name = standInRepo + ":" + s.toolchain + "-" + hex.EncodeToString(hash[:6])
 	return s, nil
 }
 
@@ -191,7 +216,8 @@ func static(program string) error {
 	return nil
 }
 
-// tagRune replaces what a development version of Go has in its name and an image's tag must not have.
+// tagRune replaces what a development version of Go has in its name and an image's tag must not
+// have.
 func tagRune(r rune) rune {
 	if r == '.' || r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
 		return r
@@ -201,7 +227,7 @@ func tagRune(r rune) rune {
 
 // changes are the Dockerfile instructions that complete the imported files.
 func (s *standIn) changes() []string {
-	changes := []string{"LABEL " + inputsLabel + "=" + s.inputs}
+	changes := []string{"LABEL " + imageLabel + "=go " + toolchainLabel + "=" + s.toolchain}
 	for _, setting := range s.env {
 		name, value, _ := strings.Cut(setting, "=")
 		changes = append(changes, "ENV "+name+"="+strconv.Quote(value))
@@ -209,7 +235,8 @@ func (s *standIn) changes() []string {
 	return changes
 }
 
-// write writes the image's files: the toolchain, the certificates and the folders that a build writes into.
+// write writes the image's files: the toolchain, the certificates and the folders that a build
+// writes into.
 func (s *standIn) write(w io.Writer) error {
 	out := tar.NewWriter(w)
 	for _, dir := range []string{"tmp/", "go/"} {
@@ -223,8 +250,8 @@ func (s *standIn) write(w io.Writer) error {
 	return errors.Join(writeTree(out, s.root, ""), out.Close())
 }
 
-// writeTree writes the needed part of a Go installation, from the folder rel of it on. It goes through links, of which
-// some distributions make their installation.
+// writeTree writes the needed part of a Go installation, from the folder rel of it on. It goes
+// through links, of which some distributions make their installation.
 func writeTree(out *tar.Writer, root, rel string) error {
 	entries, err := os.ReadDir(filepath.Join(root, rel))
 	if err != nil {

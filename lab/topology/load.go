@@ -18,10 +18,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// Load reads a compose file as Compose does: interpolated from the environment and a .env file beside it, with its
-// defaults. A key that the lab does not honour is an error, never ignored: a demo that drops a limit in silence would
-// not be the demo.
-func Load(path string) (*Topology, error) {
+// Load reads a compose file as Compose does: interpolated from the environment and a .env file
+// beside it, with its defaults, and with other files beside it that change it, as further -f do. A key that the lab does not honour is an error, never ignored: a
+// demo that drops a limit in silence would not be the demo.
+func Load(path string, changes ...string) (*Topology, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -29,10 +29,14 @@ func Load(path string) (*Topology, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no %s: run the lab in the folder that holds the compose file, or name it with --file", path)
 	}
-	// The loader logs warnings (an unset variable) on its own; they are Compose's business and would come between the
-	// lines of the demo.
+	files := []string{path}
+	for _, change := range changes {
+		files = append(files, filepath.Join(filepath.Dir(path), change))
+	}
+	// The loader logs warnings (an unset variable) on its own; they are Compose's business and
+	// would come between the lines of the demo.
 	logrus.SetLevel(logrus.ErrorLevel)
-	options, err := cli.NewProjectOptions([]string{path}, cli.WithOsEnv, cli.WithEnvFiles(), cli.WithDotEnv, cli.WithName("pubsublab"))
+	options, err := cli.NewProjectOptions(files, cli.WithOsEnv, cli.WithEnvFiles(), cli.WithDotEnv, cli.WithName("pubsublab"))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -79,7 +83,11 @@ func fromProject(p *types.Project) (*Topology, error) {
 			}
 			t.images[service.Image] = made
 		}
-		spec := &Spec{Name: name, Role: Role(service.Labels[RoleLabel]), Args: service.Command, Env: map[string]string{}, service: service}
+		held, err := readHolds(service.Extensions[holdsKey], p.WorkingDir)
+		if err != nil {
+			return nil, fmt.Errorf("service %s: %w", name, err)
+		}
+		spec := &Spec{held: held, Name: name, Role: Role(service.Labels[RoleLabel]), Args: service.Command, Env: map[string]string{}, service: service}
 		for key, value := range service.Environment {
 			if value != nil { // nil: named in the file, unset where the lab runs
 				spec.Env[key] = *value
@@ -98,11 +106,16 @@ func fromProject(p *types.Project) (*Topology, error) {
 
 // checkService reports the first thing about a service that the lab would not honour.
 func checkService(s types.ServiceConfig) error {
-	err := only("it", s, "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "expose", "healthcheck", "image",
-		"labels", "logging", "mem_limit", "networks", "pids_limit", "ports", "read_only", "security_opt",
+	err := only("it", s, "build", "cap_add", "cap_drop", "command", "depends_on", "entrypoint", "environment", "expose", "healthcheck", "image",
+		"labels", "logging", "mem_limit", "networks", "pids_limit", "ports", "pull_policy", "read_only", "restart", "security_opt",
 		"stop_grace_period", "volumes")
 	if err != nil {
 		return err
+	}
+	// In the lab, what ends stays ended until somebody starts it again: who ends it wants to see
+	// that.
+	if s.Restart != "" && s.Restart != types.RestartPolicyNo && s.Restart != types.RestartPolicyOnFailure {
+		return fmt.Errorf(`its "restart" is %s: expected no or on-failure, which the lab leaves to whoever makes a node fail`, s.Restart)
 	}
 	if len(s.Entrypoint) > 0 {
 		return errors.New(`"entrypoint" is not supported: the program is the image's own`)
@@ -116,7 +129,7 @@ func checkService(s types.ServiceConfig) error {
 		return errors.New(`it has no "image", by which the lab names what it builds`)
 	}
 	if s.Build != nil {
-		if err := only(`"build"`, *s.Build, "context", "dockerfile", "args"); err != nil {
+		if err := only(`"build"`, *s.Build, "context", "dockerfile", "target", "args"); err != nil {
 			return err
 		}
 	}
@@ -154,8 +167,8 @@ func checkService(s types.ServiceConfig) error {
 	return nil
 }
 
-// standInKey is the extension by which a service that only names its image says how another one is built in its place
-// where that cannot be pulled.
+// standInKey is the extension by which a service that only names its image says how another one is
+// built in its place where that cannot be pulled.
 const standInKey = "x-stand-in"
 
 // readStandIn reads the extension. Relative paths begin at dir, as those of the file do.
@@ -169,17 +182,42 @@ func readStandIn(extension any, dir string) (recipe, error) {
 	if err == nil {
 		_, err = types.Extensions{standInKey: extension}.Get(standInKey, &said)
 	}
-	if err == nil && (!strings.HasPrefix(said.Dockerfile, "Dockerfile.") || said.Package == "") {
-		err = fmt.Errorf(`%q needs a "dockerfile" Dockerfile.NAME beside the compose file, and the Go "package" that it builds`, standInKey)
-	}
-	return recipe{
+	r := recipe{
 		build:   types.BuildConfig{Context: dir, Dockerfile: said.Dockerfile, Args: said.Args},
 		standIn: true, pkg: said.Package,
-	}, err
+	}
+	if _, _, ok := r.program(); err == nil && (!ok || said.Package == "") {
+		err = fmt.Errorf(`%q needs a "dockerfile", Dockerfile.NAME or NAME/Dockerfile below the compose file's folder, and the Go "package" that it builds`, standInKey)
+	}
+	return r, err
 }
 
-// only reports the keys of a part of the compose file that are set and not known. It compares the YAML form, so that a
-// key which the library learns tomorrow is noticed too.
+// holdsKey is the extension by which a service says what of the checkout its image holds, for nodes
+// that are processes and for who wants to know what a script says.
+const holdsKey = "x-holds"
+
+// readHolds reads the extension, which may be nil. Relative paths begin at dir, as those of the
+// file do.
+func readHolds(extension any, dir string) ([]types.ServiceVolumeConfig, error) {
+	if extension == nil {
+		return nil, nil
+	}
+	var said struct{ Source, Target string }
+	err := only(`"`+holdsKey+`"`, extension, "source", "target")
+	if err == nil {
+		_, err = types.Extensions{holdsKey: extension}.Get(holdsKey, &said)
+	}
+	if err == nil && (said.Source == "" || said.Target == "") {
+		err = fmt.Errorf(`%q needs a "source" in the folder of the file, and its "target" in the image`, holdsKey)
+	}
+	if !filepath.IsAbs(said.Source) {
+		said.Source = filepath.Join(dir, said.Source)
+	}
+	return []types.ServiceVolumeConfig{{Type: types.VolumeTypeBind, Source: said.Source, Target: said.Target}}, err
+}
+
+// only reports the keys of a part of the compose file that are set and not known. It compares the
+// YAML form, so that a key which the library learns tomorrow is noticed too.
 func only(what string, part any, known ...string) error {
 	raw, err := yaml.Marshal(part)
 	if err != nil {
@@ -199,8 +237,8 @@ func only(what string, part any, known ...string) error {
 	return nil
 }
 
-// sort orders the nodes so that each comes after those it depends on, and by name among equals. The loader has already
-// refused circles.
+// sort orders the nodes so that each comes after those it depends on, and by name among equals. The
+// loader has already refused circles.
 func (t *Topology) sort() {
 	depth := map[string]int{}
 	var measure func(name string) int

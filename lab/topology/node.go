@@ -1,11 +1,12 @@
 package topology
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,7 +15,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// transcriptName is the file, in the node's folder, into which a subscriber writes what it received.
+// transcriptName is the file, in the node's folder, into which a subscriber writes what it
+// received.
 const transcriptName = "received"
 
 // tailLines is how many of a node's last lines are kept for error messages.
@@ -23,43 +25,44 @@ const tailLines = 8
 // errNeverStarted is why a node that failed to start has ended.
 var errNeverStarted = errors.New("it was never started")
 
-// A Node is one running node of a [Lab]. All methods may be called concurrently.
+// A Node is one running node of a [Deployment]. All methods may be called concurrently.
 type Node struct {
 	// Spec is what the node was started from. Do not change it.
 	Spec *Spec
 
 	// static after construction
-	lab      *Lab
-	launched chan struct{} // closed once it runs
-	healthy  chan struct{} // closed once it runs and has passed its health check, if it has one
-	done     chan struct{} // closed once it has ended and its output was delivered
-
-	finishing sync.Once
+	deployment *Deployment
+	launched   chan struct{} // closed once it runs
+	healthy    chan struct{} // closed once it runs and has passed its health check, if it has one
 
 	mu   sync.Mutex
-	unit unit // nil before the start
-	code int  // valid once done is closed
-	err  error
+	done chan struct{} // closed once it has ended and its output was delivered; replaced by restarted
+	back chan struct{} // closed once it runs again after that; likewise
+	run  runningNode   // nil before the start
 	tail []string
+
+	finished bool // it has ended, and done is closed or about to be
+	end      End  // valid once it has
+	err      error
 }
 
-func newNode(l *Lab, s *Spec) *Node {
-	return &Node{Spec: s, lab: l, launched: make(chan struct{}), healthy: make(chan struct{}), done: make(chan struct{})}
+func newNode(d *Deployment, s *Spec) *Node {
+	return &Node{Spec: s, deployment: d, launched: make(chan struct{}), healthy: make(chan struct{}), done: make(chan struct{}), back: make(chan struct{})}
 }
 
 // start runs the node and waits for its health check.
 func (n *Node) start(ctx context.Context) error {
-	unit, err := n.lab.ground.start(ctx, n)
+	run, err := n.deployment.runtime.start(ctx, n)
 	n.mu.Lock()
-	n.unit = unit
+	n.run = run
 	n.mu.Unlock()
 	if err != nil {
-		n.finish(0, errNeverStarted)
+		n.finish(End{}, errNeverStarted)
 		return fmt.Errorf("%s does not start: %w", n.Spec.Name, err)
 	}
 	close(n.launched)
 	if n.Spec.probed() {
-		if err := n.probe(ctx, unit); err != nil {
+		if err := n.probe(ctx, run); err != nil {
 			return fmt.Errorf("%s does not become healthy: %w%s", n.Spec.Name, err, n.lastWords())
 		}
 	}
@@ -68,20 +71,20 @@ func (n *Node) start(ctx context.Context) error {
 }
 
 // probe waits for the health check, but no longer than the node runs.
-func (n *Node) probe(ctx context.Context, u unit) error {
+func (n *Node) probe(ctx context.Context, run runningNode) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
 		select {
-		case <-n.done:
+		case <-n.Done():
 			cancel()
 		case <-ctx.Done():
 		}
 	}()
-	err := u.probe(ctx)
+	err := run.probe(ctx)
 	if n.ended() {
-		code, _ := n.Wait(ctx)
-		return fmt.Errorf("it ended with exit code %d", code)
+		end, _ := n.End()
+		return fmt.Errorf("it %s", end)
 	}
 	return err
 }
@@ -98,12 +101,12 @@ func (n *Node) await(ctx context.Context, condition string) error {
 	select {
 	case <-awaited:
 		return nil
-	case <-n.done:
+	case <-n.Done():
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	code, err := n.Wait(ctx)
-	ok := err == nil && (condition == types.ServiceConditionCompletedSuccessfully && code == 0 ||
+	end, err := n.End()
+	ok := err == nil && (condition == types.ServiceConditionCompletedSuccessfully && end.Code == 0 ||
 		condition == types.ServiceConditionStarted)
 	switch {
 	case ok:
@@ -111,64 +114,110 @@ func (n *Node) await(ctx context.Context, condition string) error {
 	case err != nil:
 		return err
 	default:
-		return fmt.Errorf("it ended with exit code %d%s", code, n.lastWords())
+		return fmt.Errorf("it %s%s", end, n.lastWords())
 	}
 }
 
-// finish records how the node ended. Only the first call counts.
-func (n *Node) finish(code int, err error) {
-	n.finishing.Do(func() {
-		n.mu.Lock()
-		n.code, n.err = code, err
+// finish records how the node ended. Only the first call counts. Who wants to know what becomes of
+// nodes hears of it before anybody who waits for the end goes on.
+func (n *Node) finish(end End, err error) {
+	n.mu.Lock()
+	if n.finished {
 		n.mu.Unlock()
-		close(n.done)
-	})
+		return
+	}
+	n.finished, n.end, n.err = true, end, err
+	done := n.done
+	n.mu.Unlock()
+	n.happened(Ended, end.String())
+	close(done)
 }
 
-// Done is closed once the node has ended and all its output was delivered.
-func (n *Node) Done() <-chan struct{} { return n.done }
+// happened tells who wants to know what becomes of nodes. The caller does not hold mu.
+func (n *Node) happened(h Happening, what string) {
+	if told := n.deployment.opts.Happened; told != nil {
+		told(n, h, what)
+	}
+}
 
-// Wait waits until the node has ended and all its output was delivered, and returns its exit code: 128 plus the number
-// of the signal that killed it, if one did. An error means that the code is not known, or that ctx ended first.
+// restarted records that the node, which had ended, runs again.
+func (n *Node) restarted(run runningNode) {
+	n.mu.Lock()
+	n.run = run
+	close(n.back)
+	n.done, n.back = make(chan struct{}), make(chan struct{})
+	n.finished, n.end, n.err = false, End{}, nil
+	n.mu.Unlock()
+	n.happened(Returned, "runs again")
+}
+
+// Done is closed once the node has ended and all its output was delivered. Where [Options].Restarts
+// follows a node that is started again, the next call returns another channel.
+func (n *Node) Done() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.done
+}
+
+// Back is closed once the node, after its present run has ended, runs again. See
+// [Options].Restarts.
+func (n *Node) Back() <-chan struct{} {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.back
+}
+
+// Wait waits until the node has ended and all its output was delivered, and returns its exit code:
+// 128 plus the number of the signal that killed it, if one did. An error means that the code is not
+// known, or that ctx ended first.
 func (n *Node) Wait(ctx context.Context) (int, error) {
 	select {
-	case <-n.done:
+	case <-n.Done():
 	case <-ctx.Done():
 		if !n.ended() {
 			return 0, fmt.Errorf("%s still runs: %w", n.Spec.Name, context.Cause(ctx))
 		}
 	}
+	end, err := n.End()
+	return end.Code, err
+}
+
+// End returns how the node ended. It is the zero End before it has, and where an error says that it
+// is not known.
+func (n *Node) End() (End, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.code, n.err
+	return n.end, n.err
 }
 
 func (n *Node) ended() bool {
 	select {
-	case <-n.done:
+	case <-n.Done():
 		return true
 	default:
 		return false
 	}
 }
 
-// Stop asks the node to end with SIGTERM, kills it after its stop_grace_period (10 s where the file has none) or when
-// ctx ends, and returns once it has ended. Stopping an ended node does nothing.
+// Stop asks the node to end with SIGTERM, kills it after its stop_grace_period (10 s where the file
+// has none) or when ctx ends, and returns once it has ended. Stopping an ended node does nothing.
 func (n *Node) Stop(ctx context.Context) error {
-	return n.end(ctx, unit.stop)
+	return n.endBy(ctx, "is asked to end", runningNode.stop)
 }
 
-// Kill ends the node with SIGKILL and returns once it has ended. Killing an ended node does nothing.
+// Kill ends the node with SIGKILL and returns once it has ended. Killing an ended node does
+// nothing.
 func (n *Node) Kill(ctx context.Context) error {
-	return n.end(ctx, unit.kill)
+	return n.endBy(ctx, "is killed", runningNode.kill)
 }
 
-func (n *Node) end(ctx context.Context, how func(unit, context.Context) error) error {
-	u, err := n.running()
+func (n *Node) endBy(ctx context.Context, what string, how func(runningNode, context.Context) error) error {
+	run, err := n.running()
 	if err != nil {
 		return nil
 	}
-	if err := how(u, ctx); err != nil {
+	n.happened(Fault, what)
+	if err := how(run, ctx); err != nil {
 		return fmt.Errorf("%s: %w", n.Spec.Name, err)
 	}
 	_, err = n.Wait(ctx)
@@ -177,69 +226,84 @@ func (n *Node) end(ctx context.Context, how func(unit, context.Context) error) e
 
 // Pause freezes the node, with all its connections open, until Unpause.
 func (n *Node) Pause(ctx context.Context) error {
-	u, err := n.running()
+	run, err := n.running()
 	if err != nil {
 		return err
 	}
-	return u.pause(ctx)
+	n.happened(Fault, "is frozen")
+	return run.pause(ctx)
 }
 
 // Unpause lets a paused node go on.
 func (n *Node) Unpause(ctx context.Context) error {
-	u, err := n.running()
+	run, err := n.running()
 	if err != nil {
 		return err
 	}
-	return u.unpause(ctx)
+	n.happened(Fault, "goes on")
+	return run.unpause(ctx)
 }
 
 // errNoNetwork is what a process says to a cut of its network.
 var errNoNetwork = fmt.Errorf("a process has no network of its own that could be cut: this needs nodes that are containers (%w)", errors.ErrUnsupported)
 
-// Disconnect takes the node off its networks, as a pulled cable does: nobody is told, and packets go nowhere. Processes
-// have no network of their own: the error is then an [errors.ErrUnsupported].
+// Disconnect takes the node off its networks, as a pulled cable does: nobody is told, and packets
+// go nowhere. Processes have no network of their own: the error is then an [errors.ErrUnsupported].
 func (n *Node) Disconnect(ctx context.Context) error {
-	u, err := n.running()
+	run, err := n.running()
 	if err != nil {
 		return err
 	}
-	return u.disconnect(ctx)
+	n.happened(Fault, "is cut off from its networks")
+	return run.disconnect(ctx)
 }
 
-// Reconnect undoes Disconnect. The node may get another address on the network, and its published port another number
-// on this machine: see Addr.
+// Reconnect undoes Disconnect. The node may get another address on the network, and its published
+// port another number on this machine: see Addr.
 func (n *Node) Reconnect(ctx context.Context) error {
-	u, err := n.running()
+	run, err := n.running()
 	if err != nil {
 		return err
 	}
-	return u.reconnect(ctx)
+	n.happened(Fault, "is on its networks again")
+	return run.reconnect(ctx)
 }
 
-// Memory returns how many bytes of memory the node holds now: what its control group does without the file cache, or
-// what is resident of its process.
+// Input is the standard input of a publisher that is typed ([Spec.SetTyped]), as it runs now: one
+// that was started again has another. Writing blocks while the node takes nothing, and fails once
+// it has ended. It is nil where there is none.
+func (n *Node) Input() io.Writer {
+	run, err := n.running()
+	if err != nil || !n.Spec.typed {
+		return nil
+	}
+	return run.input()
+}
+
+// Memory returns how many bytes of memory the node holds now: what its control group does without
+// the file cache, or what is resident of its process.
 func (n *Node) Memory(ctx context.Context) (uint64, error) {
-	u, err := n.running()
+	run, err := n.running()
 	if err != nil {
 		return 0, err
 	}
-	return u.memory(ctx)
+	return run.memory(ctx)
 }
 
-func (n *Node) running() (unit, error) {
+func (n *Node) running() (runningNode, error) {
 	if n.ended() {
 		return nil, fmt.Errorf("%s has ended", n.Spec.Name)
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.unit == nil {
+	if n.run == nil {
 		return nil, fmt.Errorf("%s has not started", n.Spec.Name)
 	}
-	return n.unit, nil
+	return n.run, nil
 }
 
-// Addr is the HOST:PORT of the first port that the node publishes, as seen from this machine, or "" where it publishes
-// none or has not started.
+// Addr is the HOST:PORT of the first port that the node publishes, as seen from this machine, or ""
+// where it publishes none or has not started.
 func (n *Node) Addr() string {
 	if len(n.Spec.service.Ports) == 0 {
 		return ""
@@ -247,24 +311,26 @@ func (n *Node) Addr() string {
 	return n.AddrOf(int(n.Spec.service.Ports[0].Target))
 }
 
-// AddrOf is like [Node.Addr] for the port that has this number in the node's container: 8222 of a NATS server is its
-// monitoring. A port that the compose file does not publish has no address on this machine.
+// AddrOf is like [Node.Addr] for the port that has this number in the node's container: 8222 of a
+// NATS server is its monitoring. A port that the compose file does not publish has no address on
+// this machine.
 func (n *Node) AddrOf(port int) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.unit == nil {
+	if n.run == nil {
 		return ""
 	}
-	return n.unit.addr(strconv.Itoa(port))
+	return n.run.addr(strconv.Itoa(port))
 }
 
-// Transcript is the path of the file into which a subscriber writes what it receives, in its --format. It exists once
-// the subscriber has opened it, is complete once the node has ended, and is removed with the lab. It is "" for others.
+// Transcript is the path of the file into which a subscriber writes what it receives, as tsv, which
+// has positions. It exists once the subscriber has opened it, is complete once the node has ended,
+// and is removed with the deployment. It is "" for others.
 func (n *Node) Transcript() string {
 	if n.Spec.Role != Subscriber {
 		return ""
 	}
-	return filepath.Join(n.lab.dir, n.Spec.Name, transcriptName)
+	return filepath.Join(n.deployment.dir, n.Spec.Name, transcriptName)
 }
 
 // grace is how long the node has to end by itself.
@@ -282,51 +348,25 @@ func (n *Node) emit(stderr bool, text string) {
 		n.tail = n.tail[1:]
 	}
 	n.mu.Unlock()
-	if n.lab.opts.Output != nil {
-		n.lab.output.Lock()
-		defer n.lab.output.Unlock()
-		n.lab.opts.Output(Line{Node: n.Spec.Name, Role: n.Spec.Role, Stderr: stderr, Text: text})
+	if n.deployment.opts.Output != nil {
+		n.deployment.output.Lock()
+		defer n.deployment.output.Unlock()
+		n.deployment.opts.Output(Line{Node: n.Spec.Name, Role: n.Spec.Role, Stderr: stderr, Text: text})
 	}
+}
+
+// LastLines returns the last lines of the node's output, eight at most.
+func (n *Node) LastLines() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.tail)
 }
 
 // lastWords is the end of the node's output, to be put at the end of an error.
 func (n *Node) lastWords() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if len(n.tail) == 0 {
+	lines := n.LastLines()
+	if len(lines) == 0 {
 		return ""
 	}
-	return "\nits last lines:\n  " + strings.Join(n.tail, "\n  ")
-}
-
-// A lineWriter cuts what is written into lines. It is not for concurrent use.
-type lineWriter struct {
-	line func(text string)
-	rest []byte
-}
-
-func (w *lineWriter) Write(p []byte) (int, error) {
-	size := len(p)
-	for {
-		head, tail, found := bytes.Cut(p, []byte{'\n'})
-		w.rest = append(w.rest, head...)
-		if !found {
-			return size, nil
-		}
-		w.flush()
-		p = tail
-	}
-}
-
-// flush delivers the line at hand, which may be empty.
-func (w *lineWriter) flush() {
-	w.line(strings.TrimSuffix(string(w.rest), "\r"))
-	w.rest = w.rest[:0]
-}
-
-// end delivers an unterminated last line.
-func (w *lineWriter) end() {
-	if len(w.rest) > 0 {
-		w.flush()
-	}
+	return "\nits last lines:\n  " + strings.Join(lines, "\n  ")
 }

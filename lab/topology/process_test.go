@@ -17,13 +17,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/lab/history"
 )
 
-// fakeEngine builds the fake program once for all tests. TestMain closes it.
-var fakeEngine = sync.OnceValues(func() (*Engine, error) { return NewEngine(context.Background(), Processes) })
-
-// output collects the lines of a lab's nodes.
+// output collects the lines of a deployment's nodes.
 type output struct {
 	mu    sync.Mutex
 	lines []string
@@ -47,94 +45,94 @@ func (o *output) of(node string) []string {
 	return lines
 }
 
-// openFake opens a lab of fake nodes as processes. What it leaves behind is checked at the end of the test.
-func openFake(t *testing.T, change func(*Topology)) (*Lab, *output) {
+// openFake opens a deployment of fake nodes as processes. What it leaves behind is checked at the
+// end of the test.
+func openFake(t *testing.T, change func(*Topology)) (*Deployment, *output) {
 	t.Helper()
 	topo, err := Load("testdata/compose.yaml")
 	require.NoError(t, err)
 	if change != nil {
 		change(topo)
 	}
-	engine, err := fakeEngine()
-	require.NoError(t, err)
+	engine := fakeEngine.get(t)
 	out := &output{}
-	lab, err := engine.Open(t.Context(), topo, Options{Output: out.line})
+	deployment, err := engine.Open(t.Context(), topo, Options{Output: out.line})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, lab.Close(context.Background()))
-		assert.NoDirExists(t, lab.dir)
-		for _, n := range lab.Nodes() {
-			if unit, ok := n.unit.(*processUnit); ok {
-				alive, err := process.PidExists(int32(unit.command.Process.Pid))
+		require.NoError(t, deployment.Close(context.Background()))
+		assert.NoDirExists(t, deployment.dir)
+		for _, n := range deployment.Nodes() {
+			if run, ok := n.run.(*processNode); ok {
+				alive, err := process.PidExists(int32(run.process.PID()))
 				assert.NoError(t, err)
 				assert.False(t, alive, "%s is gone", n.Spec.Name)
 			}
 		}
 	})
-	return lab, out
+	return deployment, out
 }
 
-// startOne starts one node with those arguments, in a lab of its own.
+// startOne starts one node with those arguments, in a deployment of its own.
 func startOne(t *testing.T, args ...string) (*Node, *output) {
 	t.Helper()
-	lab, out := openFake(t, nil)
+	deployment, out := openFake(t, nil)
 	spec := &Spec{Name: "one", Role: Publisher, Args: args, Env: map[string]string{},
 		service: types.ServiceConfig{ContainerSpec: types.ContainerSpec{Image: "pubsublab-test/fake"}}}
-	require.NoError(t, lab.Start(t.Context(), spec))
-	return lab.Node("one"), out
+	require.NoError(t, deployment.Start(t.Context(), spec))
+	return deployment.Node("one"), out
 }
 
 func (o *output) waitFor(t *testing.T, node, text string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	wait.Until(t, func() bool {
 		return strings.Contains(strings.Join(o.of(node), "\n"), text)
-	}, 10*time.Second, time.Millisecond, "%s says %q", node, text)
+	}, "%s says %q", node, text)
 }
 
 func TestStartInOrder(t *testing.T) {
-	lab, out := openFake(t, nil)
-	require.NoError(t, lab.Start(t.Context()))
-	code, err := lab.Node("publisher").Wait(t.Context())
+	deployment, out := openFake(t, nil)
+	require.NoError(t, deployment.Start(t.Context()))
+	code, err := deployment.Node("publisher").Wait(t.Context())
 	require.NoError(t, err)
 	assert.Zero(t, code)
 	assert.Equal(t, []string{"one", "two", "terminate", "connected"}, out.of("publisher"))
 	assert.Contains(t, out.of("subscriber"), "connected")
 
-	conn, err := net.Dial("tcp", lab.Addr())
+	conn, err := net.Dial("tcp", deployment.Addr())
 	require.NoError(t, err, "the broker's address is reachable from here")
 	require.NoError(t, conn.Close())
 
-	require.NoError(t, lab.Node("broker").Stop(t.Context()))
-	code, err = lab.Node("broker").Wait(t.Context())
+	require.NoError(t, deployment.Node("broker").Stop(t.Context()))
+	code, err = deployment.Node("broker").Wait(t.Context())
 	require.NoError(t, err)
 	assert.Zero(t, code, "it was asked, not killed")
 	assert.Equal(t, "bye", out.of("broker")[len(out.of("broker"))-1], "its last line was delivered before Wait returned")
 
-	h, err := lab.History()
+	h, err := deployment.History()
 	require.NoError(t, err)
-	assert.Equal(t, []history.Publisher{{Name: "p", Sent: []string{"one", "two"}, Sure: 2}}, h.Publishers)
+	assert.Equal(t, []history.Publisher{{Name: "p", Sent: []string{"one", "two"}, Acked: 2}}, h.Publishers)
 	assert.True(t, history.Check(h).OK())
 	assert.True(t, h.Subscribers[0].FromFirst && h.Subscribers[0].ToEnd)
 }
 
 func TestScriptAndTranscriptOfOnesOwn(t *testing.T) {
-	lab, out := openFake(t, func(topo *Topology) {
+	deployment, out := openFake(t, func(topo *Topology) {
 		topo.Spec("publisher").SetScript([]byte("mine\n"))
 		torn := topo.Spec("subscriber").Clone("torn")
-		torn.Args = []string{"write", "[FROM p] : mine\n[FROM", "exit", "3"}
+		torn.Args = []string{"write", "1\t2026-11-22T10:15:04.123456Z\tp\t\tmine\n2\t2026", "exit", "3"}
 		topo.Add(torn)
 	})
-	require.NoError(t, lab.Start(t.Context()))
-	_, err := lab.Node("publisher").Wait(t.Context())
+	require.NoError(t, deployment.Start(t.Context()))
+	_, err := deployment.Node("publisher").Wait(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, []string{"mine", "connected"}, out.of("publisher"))
-	code, err := lab.Node("torn").Wait(t.Context())
+	code, err := deployment.Node("torn").Wait(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 3, code)
 
-	h, err := lab.History()
+	h, err := deployment.History()
 	require.NoError(t, err, "a torn last line is forgiven to a subscriber that failed")
-	assert.Equal(t, []history.Message{{From: "p", Line: "mine"}}, h.Subscribers[len(h.Subscribers)-1].Received)
+	assert.Equal(t, []history.Message{{Pos: 1, From: "p", Line: "mine", Time: 1_795_342_504_123_456}}, h.Subscribers[len(h.Subscribers)-1].Received)
 }
 
 func TestNodesAreNotConfiguredFromOutside(t *testing.T) {
@@ -176,15 +174,15 @@ func TestPauseAndUnpause(t *testing.T) {
 	node, out := startOne(t, "wait")
 	out.waitFor(t, "one", "ready")
 	require.NoError(t, node.Pause(t.Context()))
-	pid := int32(node.unit.(*processUnit).command.Process.Pid)
+	pid := int32(node.run.(*processNode).process.PID())
 	state := func(want string) {
-		require.Eventually(t, func() bool {
+		wait.Until(t, func() bool {
 			p, err := process.NewProcess(pid)
 			require.NoError(t, err)
 			status, err := p.Status()
 			require.NoError(t, err)
 			return strings.Join(status, "") == want
-		}, 10*time.Second, time.Millisecond, want)
+		}, "its state is %s", want)
 	}
 	state(process.Stop)
 	require.NoError(t, node.Unpause(t.Context()))
@@ -208,65 +206,65 @@ func TestChildrenAreNotLeftBehind(t *testing.T) {
 	require.NoError(t, err)
 	pid, err := strconv.Atoi(out.of("one")[0])
 	require.NoError(t, err)
-	require.Eventually(t, func() bool {
+	wait.Until(t, func() bool {
 		p, err := process.NewProcess(int32(pid))
 		if err != nil {
 			return true
 		}
 		status, err := p.Status() // a zombie waits for a parent of its own
 		return err != nil || strings.Join(status, "") == process.Zombie
-	}, 10*time.Second, time.Millisecond)
+	}, "its child %d is gone", pid)
 }
 
 func TestNeverHealthy(t *testing.T) {
-	lab, _ := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"complain", "no port for me", "exit", "4"} })
-	err := lab.Start(t.Context(), lab.topo.Spec("broker"))
+	deployment, _ := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"complain", "no port for me", "exit", "4"} })
+	err := deployment.Start(t.Context(), deployment.topo.Spec("broker"))
 	assert.ErrorContains(t, err, "broker does not become healthy: it ended with exit code 4")
 	assert.ErrorContains(t, err, "no port for me")
 }
 
 func TestHealthCheckGivesUp(t *testing.T) {
-	lab, _ := openFake(t, func(topo *Topology) {
+	deployment, _ := openFake(t, func(topo *Topology) {
 		broker := topo.Spec("broker")
 		broker.Args = []string{"wait"}
-		interval, retries := types.Duration(50*time.Millisecond), uint64(1)
+		interval, retries := types.Duration(2*time.Second), uint64(1) // time for one check at least
 		broker.service.HealthCheck.Interval, broker.service.HealthCheck.Retries = &interval, &retries
 	})
-	err := lab.Start(t.Context(), lab.topo.Spec("broker"))
+	err := deployment.Start(t.Context(), deployment.topo.Spec("broker"))
 	assert.ErrorContains(t, err, "broker does not become healthy: its health check says: ")
 	assert.ErrorContains(t, err, "refused")
 }
 
 func TestFailedDependency(t *testing.T) {
-	lab, _ := openFake(t, func(topo *Topology) { topo.Spec("subscriber").Args = []string{"exit", "5"} })
-	assert.ErrorContains(t, lab.Start(t.Context()), "publisher waits for subscriber: it ended with exit code 5")
+	deployment, _ := openFake(t, func(topo *Topology) { topo.Spec("subscriber").Args = []string{"exit", "5"} })
+	assert.ErrorContains(t, deployment.Start(t.Context()), "publisher waits for subscriber: it ended with exit code 5")
 }
 
 func TestStartTwice(t *testing.T) {
-	lab, _ := openFake(t, nil)
-	broker := lab.topo.Spec("broker")
-	require.NoError(t, lab.Start(t.Context(), broker))
-	assert.ErrorContains(t, lab.Start(t.Context(), broker), "already started")
-	assert.ErrorContains(t, lab.Start(t.Context(), broker.Clone("b"), broker.Clone("b")), "already started")
-	require.NoError(t, lab.Close(t.Context()))
-	require.NoError(t, lab.Close(t.Context()), "twice")
-	assert.ErrorIs(t, lab.Start(t.Context(), broker.Clone("late")), errClosed)
+	deployment, _ := openFake(t, nil)
+	broker := deployment.topo.Spec("broker")
+	require.NoError(t, deployment.Start(t.Context(), broker))
+	assert.ErrorContains(t, deployment.Start(t.Context(), broker), "already started")
+	assert.ErrorContains(t, deployment.Start(t.Context(), broker.Clone("b"), broker.Clone("b")), "already started")
+	require.NoError(t, deployment.Close(t.Context()))
+	require.NoError(t, deployment.Close(t.Context()), "twice")
+	assert.ErrorIs(t, deployment.Start(t.Context(), broker.Clone("late")), errClosed)
 }
 
 func TestCloseWhileStarting(t *testing.T) {
-	lab, out := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"wait"} }) // is never healthy
+	deployment, out := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"wait"} }) // is never healthy
 	failed := make(chan error, 1)
-	go func() { failed <- lab.Start(context.Background()) }()
+	go func() { failed <- deployment.Start(context.Background()) }()
 	out.waitFor(t, "broker", "ready")
-	require.NoError(t, lab.Close(t.Context()))
+	require.NoError(t, deployment.Close(t.Context()))
 	assert.Error(t, <-failed)
 }
 
 func TestInterruptedStart(t *testing.T) {
-	lab, out := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"wait"} })
+	deployment, out := openFake(t, func(topo *Topology) { topo.Spec("broker").Args = []string{"wait"} })
 	ctx, cancel := context.WithCancel(t.Context())
 	failed := make(chan error, 1)
-	go func() { failed <- lab.Start(ctx) }()
+	go func() { failed <- deployment.Start(ctx) }()
 	out.waitFor(t, "broker", "ready")
 	cancel()
 	assert.Error(t, <-failed)
@@ -281,10 +279,29 @@ func TestTakenPort(t *testing.T) {
 	t.Setenv("FAKE_PORT", port)
 	topo, err := Load("testdata/compose.yaml")
 	require.NoError(t, err)
-	engine, err := fakeEngine()
-	require.NoError(t, err)
+	engine := fakeEngine.get(t)
 	_, err = engine.Open(t.Context(), topo, Options{FilePorts: true})
 	assert.ErrorContains(t, err, "port "+port+" of this machine, which broker would use, is not free")
+}
+
+// git fails in a checkout that belongs to another user, and go build with it unless it is told not
+// to ask.
+func TestBuildInACheckoutOfAnotherUser(t *testing.T) {
+	path := composeFile(t, "    labels: {pubsublab.role: broker}", "")
+	dir, bin := filepath.Dir(path), t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".git"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "git"), []byte("#!/bin/sh\necho dubious ownership >&2\nexit 128\n"), 0o700))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "one"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module one\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "one", "main.go"), []byte("package main\nfunc main() {}\n"), 0o600))
+	t.Setenv("PATH", bin+string(filepath.ListSeparator)+os.Getenv("PATH"))
+	t.Setenv("GOFLAGS", "")
+	topo, err := Load(path)
+	require.NoError(t, err)
+	engine, err := NewEngine(t.Context(), Processes)
+	require.NoError(t, err)
+	defer engine.Close()
+	require.NoError(t, engine.Build(t.Context(), topo, nil))
 }
 
 func TestFailedBuild(t *testing.T) {

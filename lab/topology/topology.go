@@ -1,12 +1,13 @@
-// Package topology reads the topology of compose.yaml and runs it: its nodes are containers where a Docker engine
-// answers, and processes of this machine where none does. The demo and the end-to-end tests both run on it.
+// Package topology reads the topology of compose.yaml and runs it: its nodes are containers where a
+// Docker engine answers, and processes of this machine where none does. The demo and the end-to-end
+// tests both run on it.
 //
 //	topo, err := topology.Load("compose.yaml")
 //	engine, err := topology.NewEngine(ctx, topology.Auto)
 //	defer engine.Close()
-//	lab, err := engine.Open(ctx, topo, topology.Options{})
-//	defer lab.Close(ctx)
-//	err = lab.Start(ctx)
+//	deployment, err := engine.Open(ctx, topo, topology.Options{})
+//	defer deployment.Close(ctx)
+//	err = deployment.Start(ctx)
 package topology
 
 import (
@@ -37,7 +38,8 @@ const (
 // RoleLabel is the label by which a service of the compose file states its [Role].
 const RoleLabel = "pubsublab.role"
 
-// A Topology is what a compose file describes. It may be changed freely until it is opened; it is not for concurrent use.
+// A Topology is what a compose file describes. It may be changed freely until it is opened; it is
+// not for concurrent use.
 type Topology struct {
 	// File is the absolute path of the compose file.
 	File string
@@ -49,20 +51,24 @@ type Topology struct {
 	volumes  []string                       // the file's own names
 }
 
-// A Spec describes one node before it runs: a service of the compose file. What has no field here (limits, mounts,
-// health check, ports and the like) is as the file says.
+// A Spec describes one node before it runs: a service of the compose file. What has no field here
+// (limits, mounts, health check, ports and the like) is as the file says.
 type Spec struct {
-	// Name is the service's name and the node's host name on the network. A successor has that of the first one too.
+	// Name is the service's name and the node's host name on the network. A replacement has that of
+	// the first one too.
 	Name string
 	Role Role
-	// Args are the arguments of the program, in the words of the container. Prefer [Spec.SetFlag] to change one.
+	// Args are the arguments of the program, as in the container. Prefer [Spec.SetFlag] to change
+	// one.
 	Args []string
 	// Env is added to the environment of the program.
 	Env map[string]string
 
-	service types.ServiceConfig
-	script  []byte // replaces the mounted script; nil for the file's own
-	before  string // of a successor: the name of the node whose place it takes
+	service  types.ServiceConfig
+	held     []types.ServiceVolumeConfig // what of the checkout its image holds
+	script   []byte                      // replaces the script of the file; nil for that one
+	typed    bool                        // it publishes what is written to Node.Input
+	replaces string                      // of a replacement: the name of the node whose place it takes
 }
 
 // Spec returns the node of that name, or nil.
@@ -94,8 +100,8 @@ func (t *Topology) Remove(names ...string) {
 	t.Specs = slices.DeleteFunc(t.Specs, func(s *Spec) bool { return slices.Contains(names, s.Name) })
 }
 
-// Clone copies the spec under a new name. A publisher keeps its --name flag: give the clone one of its own, or it takes
-// the first one's place on the broker.
+// Clone copies the spec under a new name. A publisher keeps its --name flag: give the clone one of
+// its own, or it takes the first one's place on the broker.
 func (s *Spec) Clone(name string) *Spec {
 	c := *s
 	c.Name = name
@@ -103,17 +109,18 @@ func (s *Spec) Clone(name string) *Spec {
 	return &c
 }
 
-// Successor copies the spec under a new name, for a node that takes the place of this one after it has ended: under its
-// host name, at its ports of this machine and with its named volumes, so that clients which only know the address come
-// back to it, and what it kept is still there. That is how a restart is made.
-func (s *Spec) Successor(name string) *Spec {
+// Replacement copies the spec under a new name, for a node that takes the place of this one after
+// it has ended: under its host name, at its ports of this machine and with its named volumes, so
+// that clients which only know the address come back to it, and what it kept is still there. That
+// is how a restart is made.
+func (s *Spec) Replacement(name string) *Spec {
 	c := s.Clone(name)
-	c.before = s.Name
+	c.replaces = s.Name
 	return c
 }
 
-// Flag returns the value of --name=VALUE among the arguments, or else of its twin PUBSUB_NAME in Env, and whether there
-// is one. A bare --name is "true".
+// Flag returns the value of --name=VALUE among the arguments, or else of its twin PUBSUB_NAME in
+// Env, and whether there is one. A bare --name is "true".
 func (s *Spec) Flag(name string) (string, bool) {
 	for _, arg := range s.Args {
 		if arg == "--"+name {
@@ -140,21 +147,34 @@ func (s *Spec) UnsetFlag(name string) {
 	})
 }
 
-// SetScript gives a publisher other bytes to publish than the mounted file. It needs a --script flag whose value is the
-// target of a mount.
+// SetScript gives a publisher other bytes to publish than the file's own script. It needs a
+// --script flag.
 func (s *Spec) SetScript(script []byte) { s.script = script }
 
-// Lines returns what a publisher will publish: the lines of its script as rules P1 and P7 read them, without line ends,
-// up to a line `terminate`; an unterminated rest counts as a line. A node without a script publishes nothing.
+// SetTyped makes a publisher send what is written to [Node.Input] instead of its script, and as
+// fast as that comes. [Spec.Lines] knows of nothing then.
+func (s *Spec) SetTyped() {
+	s.UnsetFlag("rate")
+	s.SetFlag("script", "-")
+	s.script, s.typed = nil, true
+}
+
+// Lines returns what a publisher will publish: the lines of its script as rules P1 and P7 read
+// them, without line ends, up to a line `terminate`; an unterminated rest counts as a line. A node
+// without a script publishes nothing.
 func (s *Spec) Lines() ([]string, error) {
 	script := s.script
 	if script == nil {
-		mount, ok := s.scriptMount()
-		if !ok {
+		inside, ok := s.Flag("script")
+		if !ok || s.typed {
 			return nil, nil
 		}
+		path := rewriter{mounts: s.files()}.path(inside)
+		if path == inside {
+			return nil, fmt.Errorf("the script of %s, %s, is neither mounted nor in what its image holds", s.Name, inside)
+		}
 		var err error
-		if script, err = os.ReadFile(mount.Source); err != nil {
+		if script, err = os.ReadFile(path); err != nil {
 			return nil, fmt.Errorf("the script of %s: %w", s.Name, err)
 		}
 	}
@@ -169,41 +189,31 @@ func (s *Spec) Lines() ([]string, error) {
 	return lines, nil
 }
 
-// scriptMount is the mount whose target the --script flag names.
-func (s *Spec) scriptMount() (types.ServiceVolumeConfig, bool) {
-	path, _ := s.Flag("script")
-	for _, v := range s.service.Volumes {
-		if v.Target == path {
-			return v, true
-		}
-	}
-	return types.ServiceVolumeConfig{}, false
-}
-
-// mounts returns the mounts with the script replaced, where SetScript was used, by a file in dir.
+// mounts returns the mounts of the file and, where SetScript was used, one of a file in dir in the
+// script's place.
 func (s *Spec) mounts(dir string) ([]types.ServiceVolumeConfig, error) {
 	mounts := slices.Clone(s.service.Volumes)
 	if s.script == nil {
 		return mounts, nil
 	}
-	own, ok := s.scriptMount()
+	inside, ok := s.Flag("script")
 	if !ok {
-		return nil, fmt.Errorf("%s has a script of its own but no --script flag that names the target of a mount", s.Name)
+		return nil, fmt.Errorf("%s has a script of its own but no --script flag that says where", s.Name)
 	}
 	path := filepath.Join(dir, "script.txt")
 	if err := os.WriteFile(path, s.script, 0o644); err != nil {
 		return nil, err
 	}
-	for i := range mounts {
-		if mounts[i].Target == own.Target {
-			mounts[i].Source = path
-		}
-	}
-	return mounts, nil
+	mounts = slices.DeleteFunc(mounts, func(m types.ServiceVolumeConfig) bool { return m.Target == inside })
+	own := types.ServiceVolumeConfig{Type: types.VolumeTypeBind, Source: path, Target: inside, ReadOnly: true}
+	return append([]types.ServiceVolumeConfig{own}, mounts...), nil // first, for it may lie below another one
 }
 
-// targets returns the ports at which the node listens, by their numbers in its container: those it publishes, then those
-// it only exposes to the others.
+// files returns what of this machine the node finds in its place: mounts, and what its image holds.
+func (s *Spec) files() []types.ServiceVolumeConfig { return slices.Concat(s.service.Volumes, s.held) }
+
+// targets returns the ports at which the node listens, by their numbers in its container: those it
+// publishes, then those it only exposes to the others.
 func (s *Spec) targets() []string {
 	var targets []string
 	for _, port := range s.service.Ports {
@@ -220,14 +230,14 @@ func (s *Spec) targets() []string {
 // target is the number of a published port in the container.
 func target(port types.ServicePortConfig) string { return strconv.Itoa(int(port.Target)) }
 
-// probed tells whether the service has a health check.
+// probed reports whether the service has a health check.
 func (s *Spec) probed() bool {
 	h := s.service.HealthCheck
 	return h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
 }
 
-// probeTimeout is how long the health check may fail until the node counts as unhealthy, by Docker's defaults where the
-// file has none.
+// probeTimeout is how long the health check may fail until the node counts as unhealthy, by
+// Docker's defaults where the file has none.
 func (s *Spec) probeTimeout() time.Duration {
 	h := s.service.HealthCheck
 	interval, retries, start := 30*time.Second, 3, time.Duration(0)

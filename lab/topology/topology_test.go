@@ -2,9 +2,11 @@ package topology
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"unicode"
 
@@ -16,12 +18,51 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		if engine, err := fakeEngine(); err == nil {
-			_ = engine.Close()
+	code := m.Run()
+	for _, made := range []*madeEngine{fakeEngine, containerEngine} {
+		if err := made.close(); err != nil {
+			fmt.Fprintln(os.Stderr, "topology:", err)
+			code = 1
 		}
-		os.Exit(code)
-	}))
+	}
+	if code == 0 {
+		if err := goleak.Find(); err != nil {
+			fmt.Fprintln(os.Stderr, "topology:", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// madeEngine is an engine that tests share, so that each image and program is built once.
+type madeEngine struct {
+	mode   Mode
+	once   sync.Once
+	engine *Engine
+	err    error
+}
+
+var fakeEngine, containerEngine = &madeEngine{mode: Processes}, &madeEngine{mode: Containers}
+
+// get returns the engine, or skips the test where there are no containers.
+func (m *madeEngine) get(t *testing.T) *Engine {
+	t.Helper()
+	if m.mode == Containers && os.Getenv(ModeVariable) == string(Processes) {
+		t.Skipf("%s asks for processes", ModeVariable)
+	}
+	m.once.Do(func() { m.engine, m.err = NewEngine(context.Background(), m.mode) })
+	if m.mode == Containers && m.err != nil {
+		t.Skip(m.err)
+	}
+	require.NoError(t, m.err)
+	return m.engine
+}
+
+func (m *madeEngine) close() error {
+	if m.engine == nil {
+		return nil
+	}
+	return m.engine.Close()
 }
 
 // demoFile is the compose file that everything else runs.
@@ -39,11 +80,13 @@ func TestLoadDemo(t *testing.T) {
 		"each node comes after those it depends on")
 	assert.Len(t, topo.WithRole(Publisher), 2)
 	assert.Len(t, topo.WithRole(Subscriber), 2)
-	assert.Equal(t, []string{"pubsublab/server", "pubsublab/client"}, topo.imageNames())
+	assert.Equal(t, []string{"pubsublab/server:local", "pubsublab/client:local", "pubsublab/client-demo:local"}, topo.imageNames())
 	assert.Nil(t, topo.Spec("nobody"))
 
-	require.Len(t, topo.Spec("server").service.Ports, 1)
-	assert.Equal(t, "127.0.0.1", topo.Spec("server").service.Ports[0].HostIP, "the demo is not for the whole network")
+	require.Len(t, topo.Spec("server").service.Ports, 2)
+	for _, port := range topo.Spec("server").service.Ports {
+		assert.Equal(t, "127.0.0.1", port.HostIP, "the demo is not for the whole network")
+	}
 	assert.Equal(t, "rail.kitchen", topo.Spec("publisher-2").Topic())
 	assert.Equal(t, history.Stamped, topo.Spec("subscriber-2").Format())
 	assert.Empty(t, topo.Spec("subscriber-1").Topic())
@@ -72,9 +115,11 @@ func TestDemoScripts(t *testing.T) {
 
 func TestPortComesFromTheEnvironment(t *testing.T) {
 	t.Setenv("PUBSUB_PORT", "5017")
+	t.Setenv("PUBSUB_HTTP_PORT", "5097")
 	topo, err := Load(demoFile)
 	require.NoError(t, err)
 	assert.Equal(t, "5017", topo.Spec("server").service.Ports[0].Published)
+	assert.Equal(t, "5097", topo.Spec("server").service.Ports[1].Published)
 }
 
 // composeFile writes a compose file with one service and returns its path.
@@ -92,17 +137,19 @@ func TestLoadRefuses(t *testing.T) {
 		"no role":          {"", "", `label pubsublab.role is "": expected broker, publisher, subscriber or stream`},
 		"unknown role":     {"    labels: {pubsublab.role: boss}", "", `is "boss"`},
 		"privileges":       {role + "    privileged: true", "", `it has "privileged", which the lab does not support`},
-		"a restart policy": {role + "    restart: always", "", `"restart"`},
+		"a restart policy": {role + "    restart: always", "", `its "restart" is always: expected no or on-failure`},
 		"a shell's check":  {role + "    healthcheck: {test: exit 0}", "", "wants a shell"},
 		"start_interval":   {role + "    healthcheck: {test: [CMD, /one], start_interval: 1s}", "", `"healthcheck" has "start_interval"`},
 		"another program":  {role + "    entrypoint: [/other]", "", `"entrypoint" is not supported`},
-		"a build target":   {role[:len(role)-1], "  two:\n    image: pubsublab/two\n    labels: {pubsublab.role: broker}\n    build: {context: ., target: x}", `"build" has "target"`},
+		"a build's cache":  {role[:len(role)-1], "  two:\n    image: pubsublab/two\n    labels: {pubsublab.role: broker}\n    build: {context: ., cache_from: [x]}", `"build" has "cache_from"`},
 		"a volume's kind":  {role + "    volumes: [data:/data]", "volumes: {data: {driver: x}}", `volume data has "driver"`},
 		"a nameless one":   {role + "    volumes: [/data]", "", `of type "volume"`},
 		"a tmpfs":          {role + "    volumes: [{type: tmpfs, target: /tmp}]", "", `of type "tmpfs"`},
 		"UDP":              {role + `    ports: ["1:1/udp"]`, "", "it publishes port 1 of udp: only TCP"},
 		"a range":          {role + `    expose: ["1-2"]`, "", `it exposes "1-2"`},
-		"no stand-in":      {role[:len(role)-1], "  two:\n    image: two\n    labels: {pubsublab.role: stream}\n    x-stand-in: {dockerfile: Dockerfile.two}", `needs a "dockerfile" Dockerfile.NAME beside the compose file, and the Go "package"`},
+		"no stand-in":      {role[:len(role)-1], "  two:\n    image: two\n    labels: {pubsublab.role: stream}\n    x-stand-in: {dockerfile: Dockerfile.two}", `needs a "dockerfile", Dockerfile.NAME or NAME/Dockerfile below the compose file's folder, and the Go "package"`},
+		"held nowhere":     {role + "    x-holds: {source: .}", "", `"x-holds" needs a "source" in the folder of the file, and its "target"`},
+		"another held":     {role + "    x-holds: {from: .}", "", `"x-holds" has "from"`},
 		"another stand-in": {role[:len(role)-1], "  two:\n    image: two\n    labels: {pubsublab.role: stream}\n    x-stand-in: {target: x}", `"x-stand-in" has "target"`},
 		"a network's IPAM": {role, "networks: {default: {ipam: {driver: x}}}", `"ipam"`},
 		"a fixed address":  {role + "    networks: {n: {ipv4_address: 10.0.0.9}}", "networks: {n: {}}", `"networks" has "ipv4_address"`},
@@ -175,11 +222,42 @@ func TestLines(t *testing.T) {
 	}
 }
 
-func TestAScriptNeedsItsMount(t *testing.T) {
-	s := &Spec{Name: "p", Args: []string{"--script=/elsewhere"}}
+func TestAScriptNeedsItsFlag(t *testing.T) {
+	s := &Spec{Name: "p"}
 	s.SetScript([]byte("x\n"))
 	_, err := s.mounts(t.TempDir())
-	assert.ErrorContains(t, err, "no --script flag that names the target of a mount")
+	assert.ErrorContains(t, err, "no --script flag that says where")
+}
+
+func TestScriptThatIsNowhere(t *testing.T) {
+	s := &Spec{Name: "p", Args: []string{"--script=/elsewhere"}}
+	_, err := s.Lines()
+	assert.EqualError(t, err, "the script of p, /elsewhere, is neither mounted nor in what its image holds")
+}
+
+// A script of its own takes the place of the one that is mounted, or that the image holds.
+func TestScriptOfItsOwn(t *testing.T) {
+	topo, err := Load(composeFile(t, "    labels: {pubsublab.role: publisher}\n    command: [--script=/held/a.txt]\n"+
+		"    x-holds: {source: ./texts, target: /held}\n    volumes: [{type: bind, source: ./b, target: /b}]", ""))
+	require.NoError(t, err)
+	s, dir := topo.Spec("one"), filepath.Dir(topo.File)
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "texts"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "texts", "a.txt"), []byte("of the image\n"), 0o600))
+	lines, err := s.Lines()
+	require.NoError(t, err)
+	assert.Equal(t, []string{"of the image"}, lines)
+	mounts, err := s.mounts(t.TempDir())
+	require.NoError(t, err)
+	assert.Len(t, mounts, 1, "a container finds it in its image")
+
+	s.SetScript([]byte("its own\n"))
+	own := t.TempDir()
+	mounts, err = s.mounts(own)
+	require.NoError(t, err)
+	inPlace := rewriter{mounts: append(mounts, s.held...)}
+	assert.Equal(t, filepath.Join(own, "script.txt"), inPlace.path("/held/a.txt"))
+	assert.Equal(t, filepath.Join(dir, "texts", "other.txt"), inPlace.path("/held/other.txt"))
+	assert.Equal(t, filepath.Join(dir, "b"), inPlace.path("/b"))
 }
 
 func TestUnknownMode(t *testing.T) {

@@ -18,10 +18,9 @@ import (
 	"pubsublab/protocol"
 )
 
-// BenchmarkFanOut publishes b.N lines of 64 bytes from two publishers over
-// loopback and waits until every subscriber has received every one of them.
-// An op is one published line; delivered/s counts each line once for each
-// subscriber. The clients are in this process: their CPU time is in the
+// BenchmarkFanOut publishes b.N lines of 64 bytes from two publishers over loopback and waits until
+// every subscriber has received every one of them. An op is one published line; delivered/s counts
+// each line once for each subscriber. The clients are in this process: their CPU time is in the
 // figures too.
 func BenchmarkFanOut(b *testing.B) {
 	for _, subscribers := range []int{1, 2, 20, 100} {
@@ -29,8 +28,7 @@ func BenchmarkFanOut(b *testing.B) {
 	}
 }
 
-// BenchmarkPublish is BenchmarkFanOut with nobody to listen: what taking lines
-// in costs.
+// BenchmarkPublish is BenchmarkFanOut with nobody to listen: what taking lines in costs.
 func BenchmarkPublish(b *testing.B) {
 	for _, size := range []int{16, 64, 1024} {
 		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) { benchmarkFanOut(b, 1, 0, size) })
@@ -97,9 +95,9 @@ func benchmarkFanOut(b *testing.B, publishers, subscribers, size int) {
 	b.ReportMetric(float64(after.Mallocs-before.Mallocs)/lines, "mallocs/line")
 }
 
-// BenchmarkIdleSubscriber is what b.N subscribers cost who have nothing to
-// receive: bytes of heap and of stacks for each, after a collection. Run it with
-// -benchtime=5000x. The clients are bare sockets, which take no Go memory.
+// BenchmarkIdleSubscriber is what b.N subscribers cost who have nothing to receive: bytes of heap
+// and of stacks for each, after a collection. Run it with -benchtime=5000x. The clients are bare
+// sockets, which take no Go memory.
 func BenchmarkIdleSubscriber(b *testing.B) {
 	broker := New(Config{})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -22,7 +22,7 @@ import (
 )
 
 func TestP17DeliversWhatWasAccepted(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.joinWith("SUBSCRIBER", 200) // takes a little at a time
 		pub := b.join("PUBLISHER name=a ack=yes")
 		silent := b.connect(roomy)
@@ -51,7 +51,7 @@ func TestP17DeliversWhatWasAccepted(t *testing.T) {
 }
 
 func TestP17DrainTimeout(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.joinWith("SUBSCRIBER", 200)
 		pub := b.join("PUBLISHER name=a")
 		pub.send(strings.Repeat("line\n", 100))
@@ -66,7 +66,7 @@ func TestP17DrainTimeout(t *testing.T) {
 }
 
 func TestIdle(t *testing.T) {
-	inBubble(t, Config{IdleAfter: 3 * time.Second}, func(b *bench) {
+	inBubble(t, Config{IdleAfter: 3 * time.Second}, func(b *rig) {
 		idle := func() bool {
 			synctest.Wait()
 			select {
@@ -98,7 +98,7 @@ func TestIdle(t *testing.T) {
 }
 
 func TestEcho(t *testing.T) {
-	inBubble(t, Config{Echo: true}, func(b *bench) {
+	inBubble(t, Config{Echo: true}, func(b *rig) {
 		b.join("PUBLISHER name=ada topic=news").send("hello \x1b[2J\n")
 		synctest.Wait()
 		require.Contains(t, b.log.String(), `msg=published from=ada line="hello \x1b[2J" topic=news`)

@@ -13,58 +13,88 @@ import (
 	"pubsublab/protocol"
 )
 
-// lingerTimeout is how long a connection that ends is kept open for the client
-// to take the last words and close its side.
+// lingerTimeout is how long a connection that ends is kept open, so that the client can read the
+// last words and close its side.
 const lingerTimeout = time.Second
 
-// past is a deadline that wakes whoever is reading or writing.
+// past is a deadline that has passed: it wakes whoever is reading or writing.
 var past = time.Unix(1, 0)
 
-// conn is a connection that is patient with a client that is slow, and not with
-// one that takes nothing. TLS goes on top of it, because TLS cannot go on after
-// a write that ran into a deadline.
+// conn is a connection that bears with a slow client: a write goes on for as long as the client
+// takes something, and fails once it has taken nothing for the stall timeout. TLS goes on top of
+// it, because TLS cannot go on after a write that ran into a deadline.
 type conn struct {
 	net.Conn
 	ctx   context.Context // ends when the session is kicked
 	stall time.Duration
 }
 
-// Write writes all of p, for as long as the client takes some of it. It fails
-// with errStalled when the client has taken nothing for so long. Once the
-// session is kicked, it has no more than lingerTimeout, and fails with the cause.
+// Write writes all of p. It fails with errStalled when the client has taken nothing for the stall
+// timeout. Once the session is kicked, it has no more than lingerTimeout, and fails with the cause.
 func (c *conn) Write(p []byte) (n int, err error) {
-	// A socket takes more only once a good part of its buffer is free, so a slow
-	// client may take something for long before a write moves on. What it has
-	// not confirmed yet tells.
+	err = c.untilStalled(func() (moved bool, err error) {
+		m, err := c.Conn.Write(p[n:])
+		n += m
+		return m > 0, err
+	})
+	return n, err
+}
+
+// wait waits until try can write something, with the timeouts of Write.
+func (c *conn) wait() error {
+	return c.untilStalled(func() (bool, error) { return false, waitWritable(c.Conn) })
+}
+
+// untilStalled calls try again and again, until it succeeds or fails with an error other than the
+// deadline's. It returns errStalled once the client has taken nothing for the stall timeout.
+func (c *conn) untilStalled(try func() (moved bool, err error)) error {
+	// A socket takes more only once a good part of its buffer is free. So a client may be taking
+	// something for long before a write goes on. The number of unacked bytes shows that it is.
 	const looks = 4
 	left, idle := math.MaxInt, 0
-	for n < len(p) {
+	for {
 		c.SetWriteDeadline(time.Now().Add(c.stall / looks))
 		if c.ctx.Err() != nil {
 			c.SetWriteDeadline(time.Now().Add(lingerTimeout))
 		}
-		m, err := c.Conn.Write(p[n:])
-		n += m
+		moved, err := try()
 		if err == nil {
-			continue
+			return nil
 		}
 		if errors.Is(err, syscall.ETIMEDOUT) {
-			return n, errStalled // the system has been waiting for the client in the same way
+			return errStalled // the system's own timeout for the same thing was shorter
 		}
 		if c.ctx.Err() != nil {
-			return n, context.Cause(c.ctx)
+			return context.Cause(c.ctx)
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
-			return n, err
+			return err
 		}
 		before := left
-		if left = unsent(c.Conn); m > 0 || left < before {
+		if left = unacked(c.Conn); moved || left < before {
 			idle = 0
 		} else if idle++; idle == looks {
-			return n, errStalled
+			return errStalled
 		}
 	}
-	return n, nil
+}
+
+// try writes what the client takes at once, and returns whether that is all. The error is
+// errors.ErrUnsupported where the connection cannot write without waiting; it has then written
+// nothing.
+func (c *conn) try(run [][]byte, g *gatherer) (n int, all bool, err error) {
+	n, err = writeAtOnce(c.Conn, run, g)
+	left := n
+	for _, data := range run {
+		left -= len(data)
+	}
+	switch {
+	case errors.Is(err, syscall.ETIMEDOUT):
+		err = errStalled // see untilStalled
+	case errors.Is(err, os.ErrDeadlineExceeded): // of an earlier write, or the session was kicked
+		err = nil
+	}
+	return n, left == 0, err
 }
 
 // CloseWrite closes the broker's side, where the connection has sides.
@@ -75,19 +105,19 @@ func (c *conn) CloseWrite() error {
 	return errors.ErrUnsupported
 }
 
-// hangUp ends a connection such that the client gets all that was written: it
-// waits for the client to close its side, and longer, for as long as the client
-// takes what is under way, with no pause over patience. That also keeps input
-// that nobody reads from turning into a reset, and a container's end from
-// cutting off its last words. raw is the connection below TLS, or c itself.
-func hangUp(c, raw net.Conn, patience time.Duration) {
+// lingerClose ends a connection such that the client gets all that was written. It closes the
+// broker's side and waits up to lingerTimeout for the client to close its own. It waits longer
+// while the client takes what is under way, with no pause over timeout. Meanwhile it reads: input
+// that nobody reads would turn the end into a reset. When a container is stopped, the wait also
+// lets the last words out. raw is the connection below TLS, or c itself.
+func lingerClose(c, raw net.Conn, timeout time.Duration) {
 	defer raw.Close()
 	half, ok := c.(interface{ CloseWrite() error })
 	if !ok || half.CloseWrite() != nil {
 		return
 	}
 	var sink [512]byte
-	left, moved := unsent(raw), time.Now()
+	left, moved := unacked(raw), time.Now()
 	for {
 		c.SetReadDeadline(time.Now().Add(lingerTimeout))
 		for {
@@ -98,18 +128,27 @@ func hangUp(c, raw net.Conn, patience time.Duration) {
 			}
 		}
 		before := left
-		if left = unsent(raw); left < before {
+		if left = unacked(raw); left < before {
 			moved = time.Now()
 		}
-		if left == 0 || time.Since(moved) >= patience {
+		if left == 0 || time.Since(moved) >= timeout {
 			return
 		}
 	}
 }
 
-// refuse tells a connection in a line why it is not served, and ends it.
-func refuse(raw net.Conn, why string) {
+// refuse sends a connection the words with which it is not served, and ends it.
+func refuse(raw net.Conn, words string) {
 	raw.SetDeadline(time.Now().Add(lingerTimeout))
-	io.WriteString(raw, protocol.ErrorPrefix+why+"\n")
-	hangUp(raw, raw, 0)
+	io.WriteString(raw, words)
+	lingerClose(raw, raw, 0)
+}
+
+// refusal returns the words with which a connection is refused.
+func refusal(why string, http bool) string {
+	if http {
+		return "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8\r\nRetry-After: 1\r\n" +
+			"Connection: close\r\n\r\n" + why + "\n"
+	}
+	return protocol.ErrorPrefix + why + "\n"
 }

@@ -27,11 +27,10 @@ var seedSessions = []string{
 	"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "PUBLISHER\n" + strings.Repeat("\n", 5000),
 }
 
-// Whatever a client says, in whatever pieces, with whatever pauses, and however
-// it leaves: the broker goes on, lets go of the client, and two others beside
-// it publish and receive their lines exactly. pauses has a bit for each piece:
-// whether the client then falls silent for longer than a bare role word may
-// wait (P3).
+// Whatever a client says, in whatever pieces, with whatever pauses, and however it leaves: the
+// broker goes on, lets go of the client, and two others beside it publish and receive their lines
+// exactly. pauses has a bit for each piece: whether the client then falls silent for longer than a
+// bare role word may wait (P3).
 func FuzzSession(f *testing.F) {
 	for i, text := range seedSessions {
 		f.Add([]byte(text), uint16(len(text)), uint32(i), uint8(i))
@@ -41,7 +40,7 @@ func FuzzSession(f *testing.F) {
 		if len(text) > 1<<18 {
 			t.Skip("longer says nothing more")
 		}
-		inBubble(t, Config{}, func(b *bench) {
+		inBubble(t, Config{}, func(b *rig) {
 			sub := b.join("SUBSCRIBER name=witness format=tsv")
 			pub := b.join("PUBLISHER name=healthy-publisher ack=yes run=r")
 			lines := 0
@@ -83,7 +82,9 @@ func FuzzSession(f *testing.F) {
 			}
 			time.Sleep(b.broker.cfg.RoleTimeout + 2*b.broker.cfg.StallTimeout)
 			if leave%4 != 3 {
-				require.Equal(t, 2, b.broker.clients(), "the client is gone")
+				b.broker.mu.Lock()
+				require.Len(t, b.broker.sessions, 2, "the client is gone")
+				b.broker.mu.Unlock()
 			}
 			publish()
 			pub.send("terminate\n")
@@ -97,8 +98,8 @@ func FuzzSession(f *testing.F) {
 	})
 }
 
-// wantExactly requires that a tsv subscriber received so many lines of the
-// healthy publisher, all others' with them in one order, and nothing else.
+// wantExactly requires that a tsv subscriber received so many lines of the healthy publisher, all
+// others' with them in one order, and nothing else.
 func wantExactly(t *testing.T, text string, lines int) {
 	t.Helper()
 	got, pos := 0, uint64(0)

@@ -2,60 +2,116 @@ package broker
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"pubsublab/protocol"
 )
 
-// probeTimeout is how long a connection may stay silent, and end, without
-// being taken for a client's: health checks do that.
-const probeTimeout = 100 * time.Millisecond
-
-// handshake asks for the role until it has one (P1, P2, P3). It returns what
-// was read behind the role line.
-func (s *session) handshake() (rest []byte, unframed bool, err error) {
+// handshake asks for the role until the client has given one (P1, P2, P3). known is the token that
+// the client came in with. unframed reports whether the role word came without a line end. rest is
+// what was read behind the role line or, where unframed, behind the role word.
+func (s *session) handshake() (known *digest, rest []byte, unframed bool, err error) {
 	in := roleReader{s: s, buf: make([]byte, 0, 128)}
-	for mistakes := 0; ; {
-		// With TLS, the first write is a handshake, which reads too.
-		if err := s.readUntil(time.Now().Add(s.b.cfg.RoleTimeout)); err != nil {
-			return nil, false, err
-		}
-		if _, err := io.WriteString(s.conn, protocol.Prompt); err != nil {
-			return nil, false, s.cause(err)
-		}
-		line, unframed, err := in.next()
+	for asked := 1; ; asked++ {
+		line, unframed, err := s.askRole(&in)
 		if err != nil {
-			return nil, false, s.cause(err)
+			return nil, nil, false, err
 		}
 		if isHealthCheck(line) {
-			return nil, false, s.tellHealth()
+			return nil, nil, false, s.tellHealth()
 		}
-		s.hello, err = protocol.ParseHello(line)
-		if err == nil {
-			if err := s.b.gate.check(s.host, s.hello.Token); err != nil {
-				return nil, false, err
-			}
-			s.hello.Token = ""
-			s.name = s.hello.Name
-			if s.name == "" {
-				s.name = s.addr
-			}
-			return in.buf, unframed, s.readUntil(time.Time{})
+		if s.hello, err = parseRoleLine(line); err == nil {
+			known, err := s.acceptRole()
+			return known, in.buf, unframed, err
 		}
-		if mistakes++; mistakes == protocol.MaxMistakes {
-			return nil, false, &mistake{err.Error()}
-		}
-		s.b.log.Info("bad role line", "addr", s.addr, "error", err)
-		if _, err := io.WriteString(s.conn, protocol.ErrorPrefix+err.Error()+"\n"); err != nil {
-			return nil, false, s.cause(err)
+		if err := s.rejectRole(err, asked == protocol.MaxMistakes); err != nil {
+			return nil, nil, false, err
 		}
 	}
+}
+
+// askRole sends the prompt and reads a role line.
+func (s *session) askRole(in *roleReader) (line string, unframed bool, err error) {
+	// With TLS, the first write does the TLS handshake, which reads too.
+	if err := s.readUntil(time.Now().Add(s.b.cfg.RoleTimeout)); err != nil {
+		return "", false, err
+	}
+	if _, err := io.WriteString(s.conn, protocol.Prompt); err != nil {
+		return "", false, s.cause(err)
+	}
+	if line, unframed, err = in.next(); err != nil {
+		return "", false, s.cause(err)
+	}
+	return line, unframed, nil
+}
+
+// acceptRole checks the token of a role line, and settles the client's name.
+func (s *session) acceptRole() (known *digest, err error) {
+	if known, err = s.checkToken(); err != nil {
+		return nil, err
+	}
+	s.hello.Token = ""
+	s.name = s.hello.Name
+	if s.name == "" {
+		s.name = s.addr
+	}
+	return known, s.readUntil(time.Time{})
+}
+
+// rejectRole sends the client what is wrong with its role line. The last one that it may get wrong
+// is an error, which ends the connection.
+func (s *session) rejectRole(wrong error, last bool) error {
+	text := wrong.Error()
+	if s.b.tokens {
+		text = protocol.Redact(wrong) // what was refused may hold a token
+	}
+	if last {
+		return &mistake{text}
+	}
+	s.b.log.Info("bad role line", "addr", s.addr, "error", text)
+	if _, err := io.WriteString(s.conn, protocol.ErrorPrefix+text+"\n"); err != nil {
+		return s.cause(err)
+	}
+	return nil
+}
+
+// crNUL is what telnet sends for the Enter key in character mode (RFC 854).
+const crNUL = "\r\x00"
+
+func parseRoleLine(line string) (protocol.Hello, error) {
+	if strings.HasSuffix(line, crNUL) {
+		return protocol.Hello{}, errors.New("the role line ends in CR NUL, as telnet's do in character mode, " +
+			"expected LF: type \"toggle crlf\" at telnet's own prompt")
+	}
+	return protocol.ParseHello(line)
+}
+
+// checkToken lets the client in, or refuses it, by its token (P18).
+func (s *session) checkToken() (known *digest, err error) {
+	known, delay, err := s.b.auth.check(s.network, s.hello.Token)
+	if known != nil {
+		s.b.uncount(s) // before others of its address can push it out
+	}
+	if delay > 0 {
+		select {
+		case <-time.After(delay):
+		case <-s.ctx.Done():
+			return nil, context.Cause(s.ctx)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, word := range append(strings.Split(s.topic(), "."), s.topic(), s.hello.Name, s.hello.Run) {
+		if word != "" && s.b.auth.isToken(word) {
+			return nil, &mistake{protocol.TokenMisplaced}
+		}
+	}
+	return known, nil
 }
 
 // errChecked ends the connection of a health check.
@@ -65,84 +121,27 @@ func isHealthCheck(line string) bool {
 	return strings.EqualFold(strings.TrimSpace(line), protocol.HealthCheck)
 }
 
-// tellHealth answers a health check. The error ends its connection.
+func unhealthy(err error) string { return "unhealthy: " + err.Error() }
+
+// tellHealth answers a health check. The error that it returns ends the connection.
 func (s *session) tellHealth() error {
-	if err := s.b.journal.Health(); err != nil {
-		return &mistake{"unhealthy: " + err.Error()}
+	if err := s.b.Health(s.ctx); err != nil {
+		return &mistake{unhealthy(err)}
 	}
-	io.WriteString(s.conn, protocol.Healthy+"\n")
+	io.WriteString(s.conn, protocol.HealthyAnswer(s.b.cfg.Sync)+"\n")
 	return errChecked
 }
 
-// roleReader reads role lines.
-type roleReader struct {
-	s   *session
-	buf []byte // read and not used yet
+// mayBeHealthCheck reports whether text is a health check, or the beginning of one.
+func mayBeHealthCheck(text []byte) bool {
+	word := string(bytes.TrimSpace(text))
+	return len(word) <= len(protocol.HealthCheck) && strings.EqualFold(word, protocol.HealthCheck[:len(word)])
 }
 
-// next returns the next role line, or a bare role word after which the client
-// fell silent (P3).
-func (r *roleReader) next() (line string, unframed bool, err error) {
-	deadline := time.Now().Add(r.s.b.cfg.RoleTimeout)
-	for {
-		i := bytes.IndexByte(r.buf, '\n')
-		if i >= 0 {
-			line = string(protocol.TrimLine(r.buf[:i+1]))
-			r.buf = r.buf[:copy(r.buf, r.buf[i+1:])]
-		} else {
-			line = string(bytes.TrimSuffix(r.buf, []byte{'\r'}))
-		}
-		if len(line) > protocol.MaxRoleLine {
-			return "", false, &mistake{fmt.Sprintf("the role line is longer than %d bytes", protocol.MaxRoleLine)}
-		}
-		if i >= 0 {
-			return line, false, nil
-		}
-		until := deadline
-		word := string(bytes.TrimSpace(r.buf))
-		_, notRole := protocol.ParseRole(word)
-		if notRole == nil {
-			until = earlier(deadline, protocol.UnframedSilence)
-		} else if !r.s.known {
-			until = earlier(deadline, probeTimeout)
-		}
-		if err := r.s.readUntil(until); err != nil {
-			return "", false, err
-		}
-		if len(r.buf) == cap(r.buf) { // few need as much
-			r.buf = slices.Grow(r.buf, protocol.MaxRoleLine+2-len(r.buf))
-		}
-		n, err := r.s.conn.Read(r.buf[len(r.buf):cap(r.buf)])
-		r.buf = r.buf[:len(r.buf)+n]
-		timeout := errors.Is(err, os.ErrDeadlineExceeded) && r.s.ctx.Err() == nil
-		if timeout || n > 0 && !isHealthCheck(string(r.buf)) {
-			r.s.meet()
-		}
-		switch {
-		case n > 0:
-		case timeout && notRole == nil:
-			r.buf = r.buf[:0]
-			return word, true, nil
-		case timeout && time.Now().Before(deadline):
-		case timeout:
-			return "", false, &mistake{"no role given in time, expected PUBLISHER or SUBSCRIBER"}
-		case err != nil:
-			return "", false, err
-		}
-	}
-}
-
-func earlier(deadline time.Time, wait time.Duration) time.Time {
-	if t := time.Now().Add(wait); t.Before(deadline) {
-		return t
-	}
-	return deadline
-}
-
-// meet logs the client, once it has shown that it is one.
+// meet logs the client as connected, once it has shown that it is a client.
 func (s *session) meet() {
 	if !s.known {
 		s.known = true
-		s.b.log.Info("client connected", "addr", s.addr, "clients", s.b.clients())
+		s.b.activity.met(s)
 	}
 }

@@ -17,7 +17,7 @@ import (
 
 func TestP2RoleInAnyCase(t *testing.T) {
 	for _, line := range []string{"PUBLISHER\n", "publisher\r\n", "  Publisher \n", "pUBLISHER name=ada topic=a.b\n"} {
-		inBubble(t, Config{}, func(b *bench) {
+		inBubble(t, Config{}, func(b *rig) {
 			p := b.connect(roomy)
 			p.send(line)
 			name := p.name
@@ -48,7 +48,7 @@ func TestP2Mistakes(t *testing.T) {
 		{"SUBSCRIBER from=0", `bad from "0", expected new, first, -N (the last N) or a position from 1 up`},
 		{"SUBSCRIBER format=xml", `unknown format "xml", expected plain, stamped, tsv, json`},
 	} {
-		inBubble(t, Config{}, func(b *bench) {
+		inBubble(t, Config{}, func(b *rig) {
 			p := b.connect(roomy)
 			p.send(c.line + "\n")
 			p.want("error: "+c.text+"\n"+protocol.Prompt, "P2: what was wrong, and the prompt again, after %q", c.line)
@@ -70,14 +70,14 @@ func TestP2Health(t *testing.T) {
 		if token != "" {
 			cfg.Tokens = []string{token}
 		}
-		inBubble(t, cfg, func(b *bench) {
+		inBubble(t, cfg, func(b *rig) {
 			p := b.connect(roomy)
 			p.send("health\r\n")
 			p.wantClosed("healthy\n", "P2")
 			require.NotContains(t, b.log.String(), "client connected")
 		})
 	}
-	inBubble(t, Config{Journal: sick{journal.NewMemory(journal.MinHistory)}}, func(b *bench) {
+	inBubble(t, Config{Journal: sick{journal.NewMemory(journal.MinHistory)}}, func(b *rig) {
 		p := b.connect(roomy)
 		p.send("HEALTH\n")
 		p.wantClosed("error: unhealthy: no disk\n", "P2")
@@ -89,8 +89,8 @@ type mute struct{ journal.Journal }
 
 var errNoAnswer = errors.New("no answer")
 
-func (mute) Open(context.Context, protocol.From, protocol.Filter) (journal.Place, error) {
-	return journal.Place{}, errNoAnswer
+func (mute) Open(context.Context, protocol.From, protocol.Filter) (journal.Start, error) {
+	return journal.Start{}, errNoAnswer
 }
 
 func (mute) NextLine(context.Context, string, string) (uint64, error) { return 0, errNoAnswer }
@@ -98,7 +98,7 @@ func (mute) NextLine(context.Context, string, string) (uint64, error) { return 0
 // Who cannot be let in may come back: it is no refusal.
 func TestP4TheJournalDoesNotAnswer(t *testing.T) {
 	for _, role := range []string{"SUBSCRIBER name=s", "PUBLISHER name=p run=r ack=yes"} {
-		inBubble(t, Config{Journal: mute{journal.NewMemory(journal.MinHistory)}}, func(b *bench) {
+		inBubble(t, Config{Journal: mute{journal.NewMemory(journal.MinHistory)}}, func(b *rig) {
 			p := b.connect(roomy)
 			p.send(role + "\n")
 			p.wantClosed("", "P4")
@@ -108,7 +108,7 @@ func TestP4TheJournalDoesNotAnswer(t *testing.T) {
 }
 
 func TestP2ThirdMistakeCloses(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		p := b.connect(roomy)
 		p.send("one\n")
 		p.want("error: unknown role \"one\", expected PUBLISHER or SUBSCRIBER\n"+protocol.Prompt, "the first")
@@ -120,7 +120,7 @@ func TestP2ThirdMistakeCloses(t *testing.T) {
 }
 
 func TestP2RoleTimeout(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		silent, slow := b.connect(roomy), b.connect(roomy)
 		time.Sleep(5 * time.Second)
 		slow.send("PUBLI")
@@ -128,21 +128,20 @@ func TestP2RoleTimeout(t *testing.T) {
 		silent.wantOpen("P2: there are 10 s")
 		slow.want("", "P2: a part of a role is waited for")
 		time.Sleep(2 * time.Millisecond)
-		const text = "error: no role given in time, expected PUBLISHER or SUBSCRIBER\n"
-		silent.wantClosed(text, "P2: no role within 10 s")
-		slow.wantClosed(text, "P2: trickling does not help")
+		silent.wantClosed("error: "+protocol.NoRole+"\n", "P2: no role within 10 s")
+		slow.wantClosed("error: "+protocol.OpenRoleLine+"\n", "P2: trickling does not help")
 	})
 }
 
 func TestP2RoleLineTooLong(t *testing.T) {
 	for _, tail := range []string{"", "\n"} {
-		inBubble(t, Config{}, func(b *bench) {
+		inBubble(t, Config{}, func(b *rig) {
 			p := b.connect(roomy)
 			p.send(strings.Repeat("x", protocol.MaxRoleLine+1) + tail)
 			p.wantClosed("error: the role line is longer than 1024 bytes\n", "P2")
 		})
 	}
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		p := b.connect(roomy)
 		line := "PUBLISHER name=ada"
 		p.send(line + strings.Repeat(" ", protocol.MaxRoleLine-len(line)) + "\r\n")
@@ -151,7 +150,7 @@ func TestP2RoleLineTooLong(t *testing.T) {
 }
 
 func TestP3Unframed(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.connect(roomy)
 		sub.send("SUBSCRIBER")
 		sub.want("", "P3: the role line may go on")
@@ -175,7 +174,7 @@ func TestP3Unframed(t *testing.T) {
 }
 
 func TestP3UnframedTerminate(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.join("SUBSCRIBER")
 		pub := b.connect(roomy)
 		pub.send("PUBLISHER")
@@ -190,7 +189,7 @@ func TestP3UnframedTerminate(t *testing.T) {
 }
 
 func TestP3LateLineEndOfTheRole(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.join("SUBSCRIBER")
 		pub := b.connect(roomy)
 		pub.send("PUBLISHER")
@@ -202,17 +201,17 @@ func TestP3LateLineEndOfTheRole(t *testing.T) {
 	})
 }
 
-// A network may hold a part of the role line back for so long that what came
-// looks like an unframed client's. The rest is no message.
+// A network may hold a part of the role line back for so long that what came looks like an unframed
+// client's. The rest is no message.
 func TestP3RoleLineInTwoPieces(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.join("SUBSCRIBER")
 		pub := b.connect(roomy)
 		pub.send("PUBLISHER")
 		time.Sleep(protocol.UnframedSilence)
 		pub.want(b.welcome(protocol.Publisher, pub.name, 1, 1, 0), "P3")
 		pub.send(" name=ada token=secret\nhello\n")
-		pub.wantClosed("error: the role line came in two pieces, 200 ms apart, expected it in one\n", "P3: it is told what was wrong")
+		pub.wantClosed("error: "+protocol.TornRoleLine+"\n", "P3: it is told what was wrong")
 		sub.want("", "P3: nobody hears the token")
 
 		pub = b.connect(roomy)
@@ -225,7 +224,7 @@ func TestP3RoleLineInTwoPieces(t *testing.T) {
 }
 
 func TestP5Takeover(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.join("SUBSCRIBER format=plain name=x")
 		old := b.join("PUBLISHER name=x")
 		old.send("from the old\n")
@@ -247,13 +246,46 @@ func TestP5Takeover(t *testing.T) {
 	})
 }
 
+// busyJournal takes a second for a departure.
+type busyJournal struct{ journal.Journal }
+
+func (j busyJournal) Append(ctx context.Context, e journal.Entry, done func(error)) error {
+	if e.Event != nil && e.Event.Kind == protocol.Left {
+		time.Sleep(time.Second)
+	}
+	return j.Journal.Append(ctx, e, done)
+}
+
+// Several come while the one whose name they want is still leaving: the last of them has it.
+func TestP5LastOneTakesOver(t *testing.T) {
+	inBubble(t, Config{Journal: busyJournal{journal.NewMemory(1 << 20)}}, func(b *rig) {
+		sub := b.join("SUBSCRIBER format=json")
+		sub.buffered()
+		first := b.join("PUBLISHER name=x")
+		var waiting []*testClient
+		for range 5 {
+			c := b.connect(roomy)
+			c.send("PUBLISHER name=x\n")
+			c.want("", "P5: nobody publishes in this name before the first has left")
+			waiting = append(waiting, c)
+		}
+		time.Sleep(time.Second)
+		last := waiting[len(waiting)-1]
+		last.want(b.welcome(protocol.Publisher, "x", 1, 1, 0), "P5: the last one has the name")
+		for _, c := range append(waiting[:len(waiting)-1], first) {
+			c.wantClosed("error: "+protocol.TakenOver+"\n", "P5: the earlier ones are told")
+		}
+		require.Equal(t, 2, strings.Count(sub.buffered(), `"event":"joined"`), "P13: the others never joined")
+	})
+}
+
 func TestP18MaxClients(t *testing.T) {
-	inBubble(t, Config{MaxClients: 2}, func(b *bench) {
+	inBubble(t, Config{MaxClients: 2}, func(b *rig) {
 		first := b.join("SUBSCRIBER")
 		b.connect(roomy)
 		conn, err := b.listener.dial("10.0.0.9:1", roomy)
 		assert.NoError(t, err)
-		third := &peer{conn, t, ""}
+		third := &testClient{conn, t, ""}
 		third.wantClosed("error: the server is full, try again later\n", "P18: more than --max-clients")
 		first.Close()
 		synctest.Wait()
@@ -263,7 +295,7 @@ func TestP18MaxClients(t *testing.T) {
 }
 
 func TestProbesAreNotClients(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		b.connect(roomy).Close()
 		synctest.Wait()
 		assert.NotContains(t, b.log.String(), "client connected")

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// memListener hands out buffered connections in memory. Unlike loopback TCP
-// they work under testing/synctest, and unlike net.Pipe they have a buffer.
+// memListener hands out buffered connections in memory. Unlike loopback TCP they work under
+// testing/synctest, and unlike net.Pipe they have a buffer.
 type memListener struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -37,8 +37,7 @@ func (l *memListener) Close() error {
 
 func (l *memListener) Addr() net.Addr { return memAddr("server") }
 
-// dial connects a client of that address; buffer is how many bytes each
-// direction holds.
+// dial connects a client of that address; buffer is how many bytes each direction holds.
 func (l *memListener) dial(addr string, buffer int) (*memConn, error) {
 	up, down := newMemHalf(buffer), newMemHalf(buffer)
 	server := &memConn{in: up, out: down, remote: memAddr(addr)}
@@ -195,7 +194,7 @@ func (c *memConn) buffered() string {
 	return s
 }
 
-// ended tells whether the other side has closed.
+// ended reports whether the other side has closed.
 func (c *memConn) ended() bool {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

@@ -1,193 +1,131 @@
 package broker
 
 import (
-	"bytes"
 	"errors"
 	"io"
-	"sync"
 
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
 )
 
-// publish takes in what a publisher sends (P6, P7). It returns why it ended:
-// nil after terminate.
-func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) error {
-	d := protocol.NewDecoder(protocol.MaxLine, rest)
-	if unframed {
-		d.SetUnframed()
+// inbox decodes what a publisher sends. While that is much, it is read into the journal's Buffers,
+// and the messages in them become the journal's as they are. A publisher that sends little has a
+// small buffer of its own, and the journal copies from there.
+type inbox struct {
+	*protocol.Decoder
+	buffer *journal.Buffer // nil for a small one
+}
+
+func newInbox(d *protocol.Decoder) *inbox {
+	in := &inbox{Decoder: d}
+	d.SetBuffers(in.next)
+	return in
+}
+
+// next returns the Decoder's next buffer.
+func (in *inbox) next(size int, rest []byte) (buf []byte) {
+	before := in.buffer
+	defer before.Release()
+	if size == journal.BufferSize {
+		in.buffer = journal.NewBuffer()
+		buf = in.buffer.Bytes()
+	} else {
+		in.buffer = nil
+		buf = make([]byte, size)
 	}
+	copy(buf, rest)
+	return buf
+}
+
+// publish receives what a publisher sends (P6, P7). It returns why the session ends: nil after
+// terminate.
+func (s *session) publish(welcome protocol.Welcome, rest []byte, unframed bool) error {
+	d, tail := newDecoder(protocol.MaxLine, rest, unframed)
+	in := newInbox(d)
+	defer func() { in.buffer.Release() }()
 	if s.hello.Run != "" {
 		next, err := s.b.journal.NextLine(s.ctx, s.name, s.hello.Run)
 		if err != nil {
-			return s.keptOut(err)
+			return s.entryError(err)
 		}
 		welcome.Next = next
 		d.SetLine(next)
 	}
-	answers := newAnswers(s)
-	defer answers.finish()
-	answers.line(welcome.String())
+	replies := newReplyWriter(s)
+	defer replies.finish()
+	replies.line(welcome.String())
+	if unframed {
+		if err := s.afterRoleWord(d, tail, s.b.cfg.RoleTimeout); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return s.readLines(s.conn, in, replies)
+}
+
+// readLines handles what comes from a publisher. It returns why the session ends, as publish does.
+func (s *session) readLines(from io.Reader, in *inbox, replies replies) error {
 	for {
-		for c, ok := d.Next(); ok; c, ok = d.Next() {
-			if unframed && c.First == 1 && restOfRoleLine(c.Lines) {
-				return &mistake{"the role line came in two pieces, 200 ms apart, expected it in one"}
-			}
-			if end, err := s.take(c, answers); end || err != nil {
-				return err
-			}
+		if end, err := s.takeAll(in, replies); end || err != nil {
+			return err
 		}
-		n, err := s.conn.Read(d.Space())
-		d.Fill(n)
-		if err == nil || n > 0 {
-			continue
-		}
-		if !errors.Is(err, io.EOF) {
+		n, err := from.Read(in.Space())
+		in.Fill(n)
+		switch {
+		case err == nil || n > 0:
+		case errors.Is(err, io.EOF):
+			return s.takeRest(in, replies)
+		default:
 			return s.cause(err)
 		}
-		if s.hello.Ack || s.hello.Run != "" {
-			return errCutOff
-		}
-		d.Finish()
-		if c, ok := d.Next(); ok {
-			if end, err := s.take(c, answers); end || err != nil {
-				return err
-			}
-		}
-		return io.EOF
 	}
 }
 
-// restOfRoleLine tells whether the first line behind a bare role word is what the
-// network held back of the role line. It is not for others to read: a token may
-// be in it.
-func restOfRoleLine(lines []byte) bool {
-	line, _, _ := bytes.Cut(lines, []byte{'\n'})
-	hello, err := protocol.ParseHello(protocol.Publisher.String() + string(line))
-	return err == nil && hello != protocol.Hello{Role: protocol.Publisher}
+// takeAll handles all that has been found so far, or up to the end of the session.
+func (s *session) takeAll(in *inbox, replies replies) (end bool, err error) {
+	for c, ok := in.Next(); ok; c, ok = in.Next() {
+		if end, err = s.take(c, in, replies); end || err != nil {
+			return end, err
+		}
+	}
+	return false, nil
 }
 
-// take does what a chunk says: the end of the session, a line to reject, or
-// messages for the journal, which from then on owns a copy of them.
-func (s *session) take(c protocol.Chunk, answers *answers) (end bool, err error) {
+// takeRest handles a last line without its line end, at the end of the input. It returns why the
+// session ends.
+func (s *session) takeRest(in *inbox, replies replies) error {
+	if (s.hello.Ack || s.hello.Run != "") && !s.http { // which knows that it has all of a body
+		return errCutOff
+	}
+	in.Finish()
+	if end, err := s.takeAll(in, replies); end || err != nil {
+		return err
+	}
+	return io.EOF
+}
+
+// take handles a chunk: the end of the session, a line to reject, or messages.
+func (s *session) take(c protocol.Chunk, in *inbox, replies replies) (end bool, err error) {
 	if c.End {
 		return true, nil
 	}
 	e := journal.Entry{From: s.name, Topic: s.hello.Topic, Count: c.Count, Run: s.hello.Run, First: c.First}
 	if c.Err != nil {
-		answers.line(protocol.ErrorPrefix + c.Err.Error())
+		replies.reject(c.Err)
 		e.First++ // the run goes on behind the rejected line
 	} else {
-		e.Lines = bytes.Clone(c.Lines)
-	}
-	answers.expect()
-	err = s.b.journal.Append(s.ctx, e, func(err error) {
-		if err == nil && s.hello.Ack {
-			answers.ack(e.First + uint64(e.Count) - 1)
+		if e.Lines, e.Buffer = c.Lines, in.buffer; e.Buffer != nil {
+			in.Keep()
 		}
-		answers.settle()
-	})
+	}
+	replies.expect()
+	s.waiting.Store(true)
+	err = s.b.journal.Append(s.ctx, e, func(err error) { replies.settle(&e, err) })
+	s.waiting.Store(false)
 	if err != nil {
-		answers.settle()
+		replies.settle(&e, err)
 		return false, s.cause(err)
 	}
-	s.lines += uint64(e.Count)
+	s.lines.Add(uint64(e.Count))
+	s.bytes.Add(uint64(len(e.Lines)))
 	return false, nil
-}
-
-// answers writes what a publisher is told while it publishes. A publisher that
-// does not read its acks must not stop its own lines: acks overtake each other,
-// and only rejections have to wait.
-type answers struct {
-	s *session
-
-	mu      sync.Mutex
-	changed sync.Cond
-	lines   []byte
-	acked   uint64 // to be told; 0 for nothing
-	open    int    // appends that are not acknowledged yet
-	writing bool   // a goroutine is at it
-	err     error
-}
-
-func newAnswers(s *session) *answers {
-	a := &answers{s: s}
-	a.changed.L = &a.mu
-	return a
-}
-
-// line tells a line. It waits while the publisher reads none of them.
-func (a *answers) line(text string) {
-	const most = 16 << 10
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for len(a.lines) > most && a.err == nil {
-		a.changed.Wait()
-	}
-	a.lines = append(append(a.lines, text...), '\n')
-	a.startLocked()
-}
-
-// ack tells that the first n lines are in the journal (P14). It never waits.
-func (a *answers) ack(n uint64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.acked = n
-	a.startLocked()
-}
-
-// expect tells that an append begins, and settle that it has come to its end.
-func (a *answers) expect() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.open++
-}
-
-func (a *answers) settle() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.open--; a.open == 0 {
-		a.changed.Broadcast()
-	}
-}
-
-// startLocked has a goroutine write, for as long as there is something to.
-func (a *answers) startLocked() {
-	if !a.writing && a.err == nil {
-		a.writing = true
-		go a.write()
-	}
-}
-
-func (a *answers) write() {
-	var out []byte
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for a.err == nil && (len(a.lines) > 0 || a.acked > 0) {
-		out = append(out[:0], a.lines...)
-		a.lines = a.lines[:0]
-		if a.acked > 0 {
-			out = protocol.AppendAck(out, a.acked)
-			a.acked = 0
-		}
-		a.changed.Broadcast()
-		a.mu.Unlock()
-		_, err := a.s.conn.Write(out)
-		if err != nil {
-			a.s.abort(err) // so that the reader wakes
-		}
-		a.mu.Lock()
-		a.err = err
-	}
-	a.writing = false
-	a.changed.Broadcast()
-}
-
-// finish waits until everything is acknowledged, and written, or cannot be.
-func (a *answers) finish() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for a.open > 0 || a.writing {
-		a.changed.Wait()
-	}
 }

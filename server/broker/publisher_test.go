@@ -13,7 +13,7 @@ import (
 
 func TestP6Lines(t *testing.T) {
 	long := strings.Repeat("x", protocol.MaxLine)
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub, pub := b.join("SUBSCRIBER"), b.join("PUBLISHER name=ada")
 		for _, c := range []struct{ sent, got, told string }{
 			{"hello\n", "hello\n", ""},
@@ -42,7 +42,7 @@ func TestP6Lines(t *testing.T) {
 }
 
 func TestP6ManyLinesInOneRead(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub, pub := b.join("SUBSCRIBER"), b.join("PUBLISHER name=ada")
 		pub.send("one\nbad\x00\ntwo\r\n\xff\n\nthree\nter")
 		sub.want("[FROM ada] : one\n[FROM ada] : two\n[FROM ada] : \n[FROM ada] : three\n", "P6: the good ones, in order")
@@ -56,18 +56,18 @@ func TestP6ManyLinesInOneRead(t *testing.T) {
 func TestP7Ends(t *testing.T) {
 	for _, c := range []struct {
 		name, role string
-		end        func(*peer)
+		end        func(*testClient)
 		got        string
 		reason     protocol.Reason
 	}{
-		{"terminate", "PUBLISHER name=ada", func(p *peer) { p.send("rest\nterminate\n") }, "rest", "terminate"},
-		{"half-close", "PUBLISHER name=ada", func(p *peer) { p.send("rest"); p.CloseWrite() }, "rest", "eof"},
-		{"half-close behind terminate", "PUBLISHER name=ada", func(p *peer) { p.send("rest\nterminate"); p.CloseWrite() }, "rest", "terminate"},
-		{"half-close with acks", "PUBLISHER name=ada ack=yes", func(p *peer) { p.send("rest"); p.CloseWrite() }, "", "reset"},
-		{"reset", "PUBLISHER name=ada", func(p *peer) { p.send("rest"); synctest.Wait(); p.reset() }, "", "reset"},
+		{"terminate", "PUBLISHER name=ada", func(p *testClient) { p.send("rest\nterminate\n") }, "rest", "terminate"},
+		{"half-close", "PUBLISHER name=ada", func(p *testClient) { p.send("rest"); p.CloseWrite() }, "rest", "eof"},
+		{"half-close behind terminate", "PUBLISHER name=ada", func(p *testClient) { p.send("rest\nterminate"); p.CloseWrite() }, "rest", "terminate"},
+		{"half-close with acks", "PUBLISHER name=ada ack=yes", func(p *testClient) { p.send("rest"); p.CloseWrite() }, "", "reset"},
+		{"reset", "PUBLISHER name=ada", func(p *testClient) { p.send("rest"); synctest.Wait(); p.reset() }, "", "reset"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			inBubble(t, Config{}, func(b *bench) {
+			inBubble(t, Config{}, func(b *rig) {
 				sub, pub := b.join("SUBSCRIBER"), b.join(c.role)
 				pub.send("before\n")
 				sub.want("[FROM ada] : before\n", "P7: everything before")
@@ -85,7 +85,7 @@ func TestP7Ends(t *testing.T) {
 }
 
 func TestP14Acks(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		pub := b.join("PUBLISHER name=ada ack=yes")
 		pub.send("one\n")
 		pub.want("ack 1\n", "P14")
@@ -99,7 +99,7 @@ func TestP14Acks(t *testing.T) {
 }
 
 func TestP14AcksUnread(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.join("SUBSCRIBER")
 		pub := b.joinWith("PUBLISHER name=ada ack=yes", 512)
 		for range 1000 {
@@ -120,7 +120,7 @@ func TestP14AcksUnread(t *testing.T) {
 }
 
 func TestP15Resume(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		sub := b.join("SUBSCRIBER")
 		pub := b.connect(roomy)
 		pub.send("PUBLISHER name=ada run=r1 ack=yes\n")
@@ -148,11 +148,23 @@ func TestP15Resume(t *testing.T) {
 		other := b.connect(roomy)
 		other.send("PUBLISHER name=ada run=r2\n")
 		other.want(b.welcome(protocol.Publisher, "ada", 1, 1, 1), "P15: a new run starts at 1")
+		other.send("eins\n")
+		sub.want("[FROM ada] : eins\n", "P10")
+
+		back := b.connect(roomy)
+		back.send("PUBLISHER name=ada run=r1 ack=yes\n")
+		back.want(b.welcome(protocol.Publisher, "ada", 1, 1, 6), "P15: the run before goes on where it was")
+		back.send("six\n")
+		back.want("ack 6\n", "P14")
+		other = b.connect(roomy)
+		other.send("PUBLISHER name=ada run=r2 ack=yes\n")
+		other.want(b.welcome(protocol.Publisher, "ada", 1, 1, 2), "P15: and so does the other")
+		sub.want("[FROM ada] : six\n", "P15: nothing lost, nothing doubled")
 	})
 }
 
 func TestRejectionsUnread(t *testing.T) {
-	inBubble(t, Config{StallTimeout: 30 * time.Second}, func(b *bench) {
+	inBubble(t, Config{StallTimeout: 30 * time.Second}, func(b *rig) {
 		pub := b.joinWith("PUBLISHER name=ada", 4096)
 		done := make(chan struct{})
 		go func() {

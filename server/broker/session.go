@@ -7,9 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pubsublab/protocol"
@@ -17,37 +17,40 @@ import (
 	"pubsublab/server/journal"
 )
 
-// Why a session ends, besides what its connection says.
-var (
-	errShutdown = errors.New("the server is shutting down")
-	errTakeover = errors.New(protocol.TakenOver)
-	errStalled  = errors.New("took nothing for too long")
-	errCutOff   = errors.New("the input ended without terminate") // of a publisher that would say it
-)
-
 // session owns one connection.
 type session struct {
 	// Static after construction.
-	b      *Broker
-	raw    net.Conn // the connection
-	conn   net.Conn // what is spoken on it: the lines themselves, or TLS
-	addr   string
-	host   string          // addr without its port
-	ctx    context.Context // ends when the session is kicked
-	cancel context.CancelCauseFunc
-	left   chan struct{} // closed when the session has done all it will do
+	b       *Broker
+	raw     net.Conn // the connection
+	conn    net.Conn // what is spoken on it: the lines themselves, or TLS
+	addr    string
+	network string          // what the limits count as its address
+	ctx     context.Context // ends when the session is kicked
+	cancel  context.CancelCauseFunc
+	http    bool          // net/http reads its requests
+	left    chan struct{} // closed when the session publishes and receives nothing more; over HTTP, in a request
 
-	// Owned by the session's goroutine: of a subscriber, first the one that shakes
-	// hands, then the one that reads.
+	// Owned by the session's goroutine. A subscriber's session has two, one after the other: the
+	// one that shakes hands, and then the reader.
 	hello      protocol.Hello
 	name       string
-	lines      uint64 // messages published or delivered
-	subscribed bool   // has been accepted as a subscriber, and is told nothing but its feed (P8)
-	known      bool   // the log has heard of this connection
+	subscribed bool   // accepted as a subscriber, which is sent nothing but its feed (P8)
+	known      bool   // the connection has been logged
+	typed      bool   // the role word came alone, and in pieces (P3)
+	beat       uint64 // what Broker.beats was when it last sent a comment
+
+	// Written by the session alone.
+	lines   atomic.Uint64 // messages published or delivered
+	bytes   atomic.Uint64 // of them, as they came or were sent
+	waiting atomic.Bool   // for room in the journal, or for the client to take something
 
 	// Guarded by the Broker's lock.
-	feeding     bool // counted in Broker.feeding
-	subscribing bool // registered as a subscriber
+	id          uint64    // its number among those that were registered; 0 while it is not
+	since       time.Time // when it was registered
+	feeding     bool      // counted in Broker.feeding
+	subscribing bool      // registered as a subscriber
+	counted     bool      // in the count of its network
+	token       *digest   // that its client came in with; nil for none
 
 	mu     sync.Mutex
 	cursor *feed.Cursor // of a subscriber, while it has one; written while nobody sends
@@ -55,17 +58,24 @@ type session struct {
 	sent chan error // of a subscriber: how its last writer ended
 }
 
-func newSession(b *Broker, raw net.Conn) *session {
-	s := &session{b: b, raw: raw, addr: raw.RemoteAddr().String(), host: host(raw), left: make(chan struct{}), feeding: true}
+func newSession(b *Broker, raw net.Conn, network string, http bool) *session {
+	s := &session{
+		b: b, raw: raw, addr: raw.RemoteAddr().String(), network: network, http: http, left: make(chan struct{}),
+		feeding: true,
+	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	s.conn = &conn{Conn: raw, ctx: s.ctx, stall: b.cfg.StallTimeout}
+	lines := &conn{Conn: raw, ctx: s.ctx, stall: b.cfg.StallTimeout}
+	s.conn = lines
+	if http {
+		s.conn = &Link{conn: lines, s: s}
+	}
 	if b.cfg.TLS != nil {
 		s.conn = tls.Server(s.conn, b.cfg.TLS)
 	}
 	return s
 }
 
-// kick asks the session to end for this reason, soon and by itself. It may be
+// kick asks the session to end for this reason; the session does so soon, and by itself. It may be
 // called on any goroutine, and more than once: the first reason counts.
 func (s *session) kick(why error) {
 	s.cancel(why)
@@ -84,8 +94,8 @@ func (s *session) abort(why error) {
 	s.raw.Close()
 }
 
-// readUntil sets the deadline of reads, zero for none, and fails when the
-// session has been kicked, which a later deadline would hide.
+// readUntil sets the deadline of reads; zero is none. It fails when the session has been kicked: a
+// later deadline would hide that.
 func (s *session) readUntil(t time.Time) error {
 	s.raw.SetReadDeadline(t)
 	if s.ctx.Err() != nil {
@@ -94,7 +104,8 @@ func (s *session) readUntil(t time.Time) error {
 	return nil
 }
 
-// cause returns why the session ends, given the error of a read or write.
+// cause returns why the session ends: why it was kicked or, where it was not, the given error of a
+// read or write.
 func (s *session) cause(err error) error {
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
@@ -102,20 +113,16 @@ func (s *session) cause(err error) error {
 	return err
 }
 
-// run is the session, from the prompt to the end of the connection. That of a
-// subscriber goes on in other goroutines.
+// run is the session, from the prompt to the end of the connection. A subscriber's session goes on
+// in other goroutines when run has returned.
 func (s *session) run() {
-	rest, unframed, err := s.handshake()
+	known, rest, unframed, err := s.handshake()
 	if err != nil {
-		if s.known {
-			s.b.log.Info("client left without a role", "addr", s.addr, "reason", err)
-		} else {
-			s.b.log.Debug("connection closed without a word", "addr", s.addr, "reason", err)
-		}
+		s.b.activity.lost(s, err)
 		s.end(err)
 		return
 	}
-	welcome, err := s.enter()
+	welcome, err := s.enter(known)
 	switch {
 	case err != nil:
 		s.end(err)
@@ -126,24 +133,35 @@ func (s *session) run() {
 	}
 }
 
-// enter registers the session.
-func (s *session) enter() (protocol.Welcome, error) {
-	publishers, subscribers, err := s.b.register(s)
+// enter registers the session. known is the token that its client came in with.
+func (s *session) enter(known *digest) (protocol.Welcome, error) {
+	publishers, subscribers, err := s.b.register(s, known)
 	if err != nil {
+		s.b.activity.lost(s, err)
 		return protocol.Welcome{}, err
 	}
 	role := s.hello.Role
 	s.subscribed = role == protocol.Subscriber
-	s.log().Info(s.who()+" added", "publishers", publishers, "subscribers", subscribers)
-	s.b.tell(s.ctx, &protocol.Event{Kind: protocol.Joined, Role: role, Name: s.name, Topic: s.topic()})
+	s.b.activity.added(s)
+	joined := &protocol.Event{Kind: protocol.Joined, Role: role, Name: s.name, Topic: s.topic()}
+	if err := s.b.tell(s.ctx, joined); err != nil {
+		err = s.entryError(err)
+		left := *joined
+		left.Kind, left.Reason = protocol.Left, reason(err)
+		s.b.activity.left(s, &left)
+		s.b.activity.passed(&left)
+		s.b.unregister(s, left.Reason)
+		return protocol.Welcome{}, err
+	}
 	return protocol.Welcome{
 		Role: role, Name: s.name, Publishers: publishers, Subscribers: subscribers, Journal: s.b.journal.ID(),
+		Sync: s.b.cfg.Sync,
 	}, nil
 }
 
-// keptOut returns why the session ends when the journal does not answer what it
-// has to know at its beginning. The client may come back, and is not told.
-func (s *session) keptOut(err error) error {
+// entryError returns why a session ends before it has begun, because the journal did not answer.
+// The client is not told: it may come back.
+func (s *session) entryError(err error) error {
 	if s.ctx.Err() != nil {
 		return context.Cause(s.ctx)
 	}
@@ -154,16 +172,22 @@ func (s *session) keptOut(err error) error {
 	return err
 }
 
-// leave ends a registered session. err says why: nil when the client said
-// terminate.
+// leave ends a registered session. err is the reason; nil when the client said terminate.
 func (s *session) leave(err error) {
-	why := reason(err)
-	s.b.tell(context.Background(), &protocol.Event{
-		Kind: protocol.Left, Role: s.hello.Role, Name: s.name, Topic: s.topic(), Lines: s.lines, Reason: why,
-	})
-	publishers, subscribers := s.b.unregister(s)
-	s.log().Info(s.who()+" left", "lines", s.lines, "reason", string(why), "publishers", publishers, "subscribers", subscribers)
+	s.depart(err)
 	s.end(err)
+}
+
+// depart makes a registered session one that is not.
+func (s *session) depart(err error) {
+	e := &protocol.Event{
+		Kind: protocol.Left, Role: s.hello.Role, Name: s.name, Topic: s.topic(), Lines: s.lines.Load(), Reason: reason(err),
+	}
+	s.b.activity.left(s, e)
+	if s.b.tell(context.Background(), e) != nil {
+		s.b.activity.passed(e)
+	}
+	s.b.unregister(s, e.Reason)
 }
 
 // end ends the connection, and the session with it.
@@ -172,19 +196,19 @@ func (s *session) end(err error) {
 	defer s.cancel(nil)
 	defer s.raw.Close()
 	if speaksPlain(s.conn, err) {
-		refuse(s.raw, protocol.SpeaksTLS)
+		refuse(s.raw, refusal(protocol.SpeaksTLS, false))
 	}
 	s.b.doneFeeding(s)
 	close(s.left)
-	if text := farewell(err); text != "" && !s.subscribed {
+	if text := closeMessage(err); text != "" && !s.subscribed {
 		io.WriteString(s.conn, protocol.ErrorPrefix+text+"\n")
 	}
 	if !brokenPipe(err) {
-		hangUp(s.conn, s.raw, s.b.cfg.StallTimeout)
+		lingerClose(s.conn, s.raw, s.b.cfg.StallTimeout)
 	}
 }
 
-// log returns the broker's log, with who this is.
+// log returns the broker's log with the client's address, name and topic.
 func (s *session) log() *slog.Logger {
 	log := s.b.log.With("addr", s.addr)
 	if s.hello.Name != "" {
@@ -199,56 +223,3 @@ func (s *session) log() *slog.Logger {
 func (s *session) who() string { return strings.ToLower(s.hello.Role.String()) }
 
 func (s *session) topic() string { return s.hello.Topic + s.hello.Filter.String() }
-
-// speaksPlain tells whether a client seems to speak plain text where TLS is
-// spoken: it has sent something else, or it waits for the prompt. One whose
-// handshake broke off is not told so: it would not come back.
-func speaksPlain(conn net.Conn, err error) bool {
-	secure, ok := conn.(*tls.Conn)
-	return ok && !secure.ConnectionState().HandshakeComplete &&
-		(errors.As(err, new(tls.RecordHeaderError)) || errors.Is(err, os.ErrDeadlineExceeded))
-}
-
-// reason puts the end of a registered session into the protocol's words.
-func reason(err error) protocol.Reason {
-	switch {
-	case err == nil:
-		return protocol.ReasonTerminate
-	case errors.Is(err, io.EOF):
-		return protocol.ReasonEOF
-	case errors.Is(err, errTakeover):
-		return protocol.ReasonTakeover
-	case errors.Is(err, errShutdown):
-		return protocol.ReasonShutdown
-	case errors.Is(err, errStalled), errors.Is(err, feed.ErrSlow):
-		return protocol.ReasonStalled
-	}
-	return protocol.ReasonReset
-}
-
-// mistake is an error of the client's making, in words meant for it.
-type mistake struct{ text string }
-
-func (m *mistake) Error() string { return m.text }
-
-// farewell returns what a client is told at the end, "" for nothing.
-func farewell(err error) string {
-	var m *mistake
-	switch {
-	case errors.Is(err, errTakeover), errors.Is(err, errShutdown):
-		return err.Error()
-	case errors.As(err, &m):
-		return m.text
-	}
-	return ""
-}
-
-// brokenPipe tells whether there is no use in waiting for the client.
-func brokenPipe(err error) bool {
-	switch reason(err) {
-	case protocol.ReasonReset, protocol.ReasonStalled:
-		var m *mistake
-		return !errors.As(err, &m)
-	}
-	return false
-}

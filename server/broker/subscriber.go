@@ -1,10 +1,10 @@
 package broker
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"syscall"
 
 	"pubsublab/protocol"
@@ -12,15 +12,26 @@ import (
 	"pubsublab/server/journal"
 )
 
-// subscribe has a subscriber sent its feed, and has what it says read, which is
-// little: terminate, or the end.
+// subscribe starts sending a subscriber its feed, and reading what it says. That is little:
+// terminate, or the end.
 func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool) {
+	if err := s.open(&welcome); err != nil {
+		s.leave(err)
+		return
+	}
+	s.stream([]byte(welcome.String()+"\n"), rest, unframed)
+}
+
+// open finds the place where a subscriber begins. The error is why its session ends.
+func (s *session) open(welcome *protocol.Welcome) error {
 	s.sent = make(chan error, 1)
 	cursor, err := s.b.feeds.Open(s.ctx, s.hello.Filter, s.hello.Format, s.hello.From,
 		func() { s.b.all.Go(s.send) }, func() { s.abort(feed.ErrSlow) })
 	if err != nil {
-		s.leave(s.keptOut(err))
-		return
+		return s.entryError(err)
+	}
+	if c, ok := s.conn.(*conn); ok && writesAtOnce(c.Conn) {
+		cursor.Direct(s.sendDirectly)
 	}
 	s.mu.Lock()
 	s.cursor = cursor
@@ -29,35 +40,45 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 		cursor.Interrupt(s.cause(nil))
 	}
 	welcome.Next = cursor.Start()
-	if _, err := s.conn.Write([]byte(welcome.String() + "\n")); err != nil {
+	return nil
+}
+
+// stream sends a subscriber its greeting, and then its feed.
+func (s *session) stream(greeting, rest []byte, unframed bool) {
+	if _, err := s.conn.Write(greeting); err != nil {
 		s.unsubscribe(err)
 		return
 	}
 	const longest = 64 // nothing longer is listened to
-	d := protocol.NewDecoder(longest, rest)
-	if unframed {
-		d.SetUnframed()
-	}
-	// The reader is what remains of an idle subscriber: it begins with a new, small
-	// stack. This one has grown, and stacks hardly shrink.
-	s.b.all.Go(func() { s.attend(d) })
+	d, tail := newDecoder(longest, rest, unframed)
+	// While a subscriber is idle, the reader is its only goroutine. It begins with a new, small
+	// stack: the stack of this one has grown, and stacks hardly shrink.
+	s.b.all.Go(func() { s.readLoop(d, unframed, tail) })
 	s.send()
 }
 
-// attend listens until the subscriber, a writer or whoever kicks the session
-// ends it, and the writer is done.
-func (s *session) attend(d *protocol.Decoder) {
-	heard := s.listen(d)
+// readLoop reads until the subscriber leaves, its writer fails or the session is kicked. Then it
+// waits for the writer, and ends the session.
+func (s *session) readLoop(d *protocol.Decoder, unframed bool, tail string) {
+	var heard error
+	if unframed {
+		heard = s.afterRoleWord(d, tail, 0)
+	}
+	if heard == nil {
+		heard = s.listen(d)
+	}
 	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
-		heard = <-s.sent // the writer was first
+		heard = <-s.sent // the writer ended first, and has woken the reader
 	} else {
 		heard = s.cause(heard)
-		if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
+		if heard == errTorn {
+			s.kick(heard)
+		} else if s.ctx.Err() == nil { // whoever kicked the session has given the writer time for the last words
 			s.kick(io.EOF)
 			s.raw.SetWriteDeadline(past)
 		}
-		// When the system gives the client up, one of the two hears why, and the
-		// other perhaps no more than the end.
+		// When the system gives the client up, either the reader or the writer gets that error. The
+		// other one may get no more than the end of the connection.
 		if err := <-s.sent; errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
 			heard = errStalled
 		}
@@ -65,68 +86,149 @@ func (s *session) attend(d *protocol.Decoder) {
 	s.unsubscribe(heard)
 }
 
-// unsubscribe ends the session of a subscriber that nobody sends to.
+// unsubscribe ends a subscriber's session, when no writer runs.
 func (s *session) unsubscribe(err error) {
 	s.mu.Lock()
 	cursor := s.cursor
 	s.cursor = nil
+	s.lines.Store(cursor.Progress().Lines) // until it is known better
 	s.mu.Unlock()
-	s.lines = cursor.Close()
+	s.lines.Store(cursor.Close())
 	s.leave(err)
 }
 
-// send sends what the cursor brings, until it brings nothing for now, or until
-// the end: errShutdown is that of the journal, when everything is sent. An idle
-// subscriber has no writer, so that it costs the memory of one goroutine only.
+// send sends what the cursor has until it has nothing for now, or until the end. An idle subscriber
+// has no writer, so it costs the memory of one goroutine only.
 func (s *session) send() {
-	if err := s.sendAll(); err != nil {
-		s.raw.SetReadDeadline(past) // so that the reader wakes
-		s.sent <- err
+	err := s.keepAlive()
+	if err == nil {
+		err = s.sendAll()
+	}
+	if err != nil {
+		s.endSending(err)
 	}
 }
 
-// sendAll returns nil when there is nothing for now; another goroutine may then
-// be at it already.
-func (s *session) sendAll() error {
-	cursor := s.cursor
-	for {
-		run, err := cursor.Next()
-		if errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
-			return errShutdown
-		}
-		if err == nil && len(run) == 0 {
-			return nil
-		}
-		n := 0
-		if err == nil {
-			n, err = s.conn.Write(run)
-			cursor.Advance(n)
-		}
-		if errors.Is(err, errTakeover) {
-			s.tellTakeover(run, n)
+// sendDirectly sends what the cursor has, as long as that need not wait, and leaves the rest to
+// another goroutine. It is for a connection that can write without waiting.
+func (s *session) sendDirectly() {
+	for range 2 {
+		idle, all, err := s.sendSome()
+		if idle {
+			return
 		}
 		if err != nil {
+			s.b.all.Go(func() { s.endSending(err) })
+			return
+		}
+		if !all {
+			break
+		}
+	}
+	s.b.all.Go(s.send)
+}
+
+// endSending ends what send does. At the end of the journal, when everything is sent, that is for
+// errShutdown.
+func (s *session) endSending(err error) {
+	if errors.Is(err, io.EOF) || errors.Is(err, journal.ErrClosed) {
+		err = errShutdown
+	}
+	s.tellEnd(err)
+	s.raw.SetReadDeadline(past) // so that the reader wakes
+	s.sent <- err
+}
+
+// sendAll returns nil when there is nothing to send for now. By then, another goroutine may be
+// sending again.
+func (s *session) sendAll() error {
+	for {
+		idle, all, err := s.sendSome()
+		if err == nil && !all {
+			// Nobody knows for how long: a client that takes little or nothing must not keep memory
+			// that grows with what it has asked for.
+			s.cursor.LetGo()
+			s.waiting.Store(true)
+			err = s.conn.(*conn).wait()
+			s.waiting.Store(false)
+		}
+		if idle || err != nil {
 			return err
 		}
 	}
 }
 
-// tellTakeover tells a program that reads tsv why it ends, or it would come
-// back, and the two would take the name from each other for ever. A line of
-// which a part is sent comes to its end first.
-func (s *session) tellTakeover(run []byte, sent int) {
-	if s.hello.Format != protocol.TSV {
+// outgoing is room for what is written at once, for as long as that takes.
+type outgoing struct {
+	run [1024][]byte // as many pieces as Linux gathers
+	gatherer
+}
+
+var outgoings = sync.Pool{New: func() any { return new(outgoing) }}
+
+// pieceSize is the size of a TLS record, in bytes.
+const pieceSize = 16 << 10
+
+var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
+
+// sendSome sends what the client takes at once. idle reports whether there was nothing to send, and
+// all whether the client took everything. Where a connection cannot write without waiting, as with
+// TLS, it sends a copy of a piece, and waits until that is taken.
+func (s *session) sendSome() (idle, all bool, err error) {
+	out := outgoings.Get().(*outgoing)
+	run, err := s.cursor.Next(out.run[:0])
+	if err != nil || len(run) == 0 {
+		outgoings.Put(out)
+		return err == nil, true, err
+	}
+	if c, ok := s.conn.(*conn); ok {
+		n, all, err := c.try(run, &out.gatherer)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			clear(run) // nothing may refer to it any more, or its memory is kept
+			outgoings.Put(out)
+			s.cursor.Advance(n)
+			s.bytes.Add(uint64(n))
+			return false, all, err
+		}
+	}
+	piece := pieces.Get().(*[pieceSize]byte)
+	defer pieces.Put(piece)
+	size := 0
+	for _, data := range run {
+		size += copy(piece[size:], data)
+	}
+	clear(run)
+	outgoings.Put(out)
+	s.cursor.LetGo()
+	s.waiting.Store(true)
+	defer s.waiting.Store(false)
+	n, err := s.conn.Write(piece[:size])
+	s.cursor.Advance(n)
+	s.bytes.Add(uint64(n))
+	return false, true, err
+}
+
+// tellEnd tells a browser, and a program that reads tsv, why its session ends. Without that it would
+// come back, and two such programs, for example, would take a name from each other for ever. If a
+// line is sent in part, its rest goes first. A client that has not finished its role line is told in
+// any format.
+func (s *session) tellEnd(why error) {
+	gone := errors.Is(why, errTakeover) || errors.Is(why, errTokenGone)
+	sse := s.hello.Format == protocol.SSE && (gone || why == errShutdown)
+	if !sse && why != errTorn && (s.hello.Format != protocol.TSV || !gone) {
 		return
 	}
-	var words []byte
-	if sent > 0 && run[sent-1] != '\n' {
-		words = append(words, run[sent:sent+bytes.IndexByte(run[sent:], '\n')+1]...)
+	words := s.cursor.RestOfLine()
+	s.cursor.LetGo()
+	if sse {
+		words = protocol.AppendEnd(words, why.Error())
+	} else {
+		words = append(words, protocol.ErrorPrefix+why.Error()+"\n"...)
 	}
-	words = append(words, protocol.ErrorPrefix+protocol.TakenOver+"\n"...)
 	s.conn.Write(words)
 }
 
-// listen reads what a subscriber says until it says terminate.
+// listen reads what a subscriber sends until it says terminate.
 func (s *session) listen(d *protocol.Decoder) error {
 	for {
 		for c, ok := d.Next(); ok; c, ok = d.Next() {

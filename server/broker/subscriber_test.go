@@ -15,9 +15,9 @@ import (
 )
 
 func TestP8P11Topics(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		filters := []string{"", " topic=news", " topic=news.sport", " topic=news.*", " topic=news.>", " topic=*.sport", " topic=>"}
-		subs := make([]*peer, len(filters))
+		subs := make([]*testClient, len(filters))
 		for i, filter := range filters {
 			subs[i] = b.join("SUBSCRIBER" + filter)
 		}
@@ -45,7 +45,7 @@ func TestP8P11Topics(t *testing.T) {
 }
 
 func TestP12History(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		pub, other := b.join("PUBLISHER name=a topic=t"), b.join("PUBLISHER name=b")
 		pub.send("1\n2\n3\n")
 		synctest.Wait()
@@ -96,7 +96,7 @@ func TestP12History(t *testing.T) {
 }
 
 func TestP12Gap(t *testing.T) {
-	withHistory(t, journal.MinHistory, Config{}, func(b *bench) {
+	withHistory(t, journal.MinHistory, Config{}, func(b *rig) {
 		pub := b.join("PUBLISHER name=a")
 		line := strings.Repeat("x", 60_000)
 		for range 30 {
@@ -129,8 +129,8 @@ func TestP12Gap(t *testing.T) {
 }
 
 func TestP13Formats(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
-		subs := map[string]*peer{}
+	inBubble(t, Config{}, func(b *rig) {
+		subs := map[string]*testClient{}
 		for _, f := range []string{"plain", "stamped", "tsv", "json"} {
 			subs[f] = b.join("SUBSCRIBER format=" + f)
 		}
@@ -156,7 +156,7 @@ func TestP13Formats(t *testing.T) {
 }
 
 func TestSubscriberEnds(t *testing.T) {
-	inBubble(t, Config{}, func(b *bench) {
+	inBubble(t, Config{}, func(b *rig) {
 		typed := b.join("SUBSCRIBER")
 		typed.send("something\n terminate \n")
 		typed.wantClosed("", "a subscriber may say terminate")
@@ -172,7 +172,7 @@ func TestSubscriberEnds(t *testing.T) {
 
 // A subscriber that does not read: --slow=block (P16).
 func TestP16Block(t *testing.T) {
-	withHistory(t, journal.MinHistory, Config{StallTimeout: 30 * time.Second}, func(b *bench) {
+	withHistory(t, journal.MinHistory, Config{StallTimeout: 30 * time.Second}, func(b *rig) {
 		stuck := b.joinWith("SUBSCRIBER name=stuck", 1000)
 		healthy := b.join("SUBSCRIBER name=healthy")
 		pub := b.joinWith("PUBLISHER name=a", 1000)
@@ -220,7 +220,7 @@ func TestP16Block(t *testing.T) {
 
 // A subscriber that does not read: --slow=disconnect (P16).
 func TestP16Disconnect(t *testing.T) {
-	withHistory(t, journal.MinHistory, Config{CutSlow: true}, func(b *bench) {
+	withHistory(t, journal.MinHistory, Config{CutSlow: true}, func(b *rig) {
 		stuck := b.joinWith("SUBSCRIBER name=stuck", 1000)
 		idle := b.join("SUBSCRIBER name=idle topic=nothing")
 		healthy := b.join("SUBSCRIBER name=healthy")
@@ -241,7 +241,7 @@ func TestP16Disconnect(t *testing.T) {
 
 // A subscriber that is slow but takes something is never cut off by --slow=block.
 func TestP16Trickle(t *testing.T) {
-	withHistory(t, journal.MinHistory, Config{StallTimeout: 30 * time.Second}, func(b *bench) {
+	withHistory(t, journal.MinHistory, Config{StallTimeout: 30 * time.Second}, func(b *rig) {
 		slow := b.joinWith("SUBSCRIBER name=slow", 1000)
 		pub := b.joinWith("PUBLISHER name=a", 1000)
 		line := strings.Repeat("x", 59_999) + "\n"

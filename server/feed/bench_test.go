@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/protocol"
+	"pubsublab/server/journal/journaltest"
 )
 
-// An op is one line, appended in blocks of 64 KB, rendered, and passed by
-// every cursor. The bytes are those that the cursors bring, in sum.
+// An op is one line, appended in blocks of 64 KB, rendered, and passed by every cursor. The bytes
+// are those that the cursors bring, in sum.
 func BenchmarkCursors(b *testing.B) {
 	for _, format := range []protocol.Format{protocol.Plain, protocol.TSV} {
 		for _, cursors := range []int{1, 2, 20, 100} {
@@ -22,9 +23,9 @@ func BenchmarkCursors(b *testing.B) {
 }
 
 func benchmarkCursors(b *testing.B, format protocol.Format, cursors int) {
-	set := newBench(b, 64<<20, Config{})
-	set.j.Watch(set.Set) // without a record of everything
-	e := lines("ada: " + strings.Repeat(strings.Repeat("x", 63)+" ", 1024))
+	set := newRig(b, 64<<20, Config{})
+	set.j.Journal.Watch(set.Set) // without a record of everything
+	e := journaltest.Lines("ada: " + strings.Repeat(strings.Repeat("x", 63)+" ", 1024))
 	all := make([]*Cursor, cursors)
 	for i := range all {
 		all[i] = set.open("", format, protocol.From{})
@@ -37,7 +38,7 @@ func benchmarkCursors(b *testing.B, format protocol.Format, cursors int) {
 			b.Fatal(err)
 		}
 		for _, c := range all {
-			data, err := c.Next()
+			data, err := next(c)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -57,14 +58,14 @@ func benchmarkCursors(b *testing.B, format protocol.Format, cursors int) {
 
 // A line costs no allocation: those of the blocks themselves are few and large.
 func TestNoAllocationsPerLine(t *testing.T) {
-	set := newBench(t, 64<<20, Config{})
-	set.j.Watch(set.Set)
-	e := lines("ada: " + strings.Repeat("x ", 1024))
+	set := newRig(t, 64<<20, Config{})
+	set.j.Journal.Watch(set.Set)
+	e := journaltest.Lines("ada: " + strings.Repeat("x ", 1024))
 	one, two := set.open("", protocol.TSV, protocol.From{}), set.open("", protocol.TSV, protocol.From{})
 	allocs := testing.AllocsPerRun(200, func() {
-		_ = set.try(e)
+		_ = set.j.Try(e)
 		for _, c := range []*Cursor{one, two} {
-			data, _ := c.Next()
+			data, _ := next(c)
 			c.Advance(len(data))
 		}
 	})

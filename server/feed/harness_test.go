@@ -1,7 +1,9 @@
 package feed
 
 import (
+	"bytes"
 	"context"
+	"math"
 	"strings"
 	"sync"
 	"testing"
@@ -9,96 +11,66 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/semaphore"
 
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
+	"pubsublab/server/journal/journaltest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-var formats = []protocol.Format{protocol.Plain, protocol.Stamped, protocol.TSV, protocol.JSON}
+var formats = []protocol.Format{protocol.Plain, protocol.Stamped, protocol.TSV, protocol.JSON, protocol.SSE}
 
-// bench is the feeds of a journal, and all that was ever appended to it.
-type bench struct {
+// rig is the feeds of a journal, in memory.
+type rig struct {
 	*Set
-	t   testing.TB
-	j   *journal.Memory
-	log *log
+	t testing.TB
+	j *journaltest.Rig
 
 	wakes sync.Map // of a *Cursor: what its wake function sends to
 }
 
-// log is a Watcher that writes down what is appended, and passes it on.
-type log struct {
-	journal.Watcher
-	entries []journal.Entry
-}
-
-func (l *log) Appended(e *journal.Entry) {
-	l.entries = append(l.entries, *e)
-	l.Watcher.Appended(e)
-}
-
-func newBench(t testing.TB, history int, cfg Config) *bench {
+func newRig(t testing.TB, history int, cfg Config) *rig {
 	j := journal.NewMemory(history)
-	set := NewSet(j, cfg)
-	b := &bench{Set: set, t: t, j: j, log: &log{Watcher: set}}
-	j.Watch(b.log)
+	b := &rig{Set: NewSet(j, cfg), t: t, j: journaltest.NewRig(t, j)}
+	b.held = semaphore.NewWeighted(math.MaxInt64) // one goroutine is in many blocks here
+	b.j.Pass(b.Set)
 	return b
 }
 
-// lines is an entry of messages: "ada#news: one two" is two of them.
-func lines(text string) journal.Entry {
-	from, messages, _ := strings.Cut(text, ": ")
-	from, topic, _ := strings.Cut(from, "#")
-	words := strings.Fields(messages)
-	return journal.Entry{From: from, Topic: topic, Lines: []byte(strings.Join(words, "\n") + "\n"), Count: len(words)}
-}
-
-func joined(name string) journal.Entry {
-	return journal.Entry{Event: &protocol.Event{Kind: protocol.Joined, Role: protocol.Publisher, Name: name}}
-}
-
-// eighth takes up an eighth of the smallest history, and a segment of its own.
-func eighth() journal.Entry {
-	const overhead = 256 // what the journal counts for an entry besides its lines
-	return journal.Entry{From: "bulk", Lines: []byte(strings.Repeat("x", journal.MinHistory/8-overhead-1) + "\n"), Count: 1}
-}
-
-// add appends what needs no waiting.
-func (b *bench) add(entries ...journal.Entry) {
-	b.t.Helper()
-	for _, e := range entries {
-		require.NoError(b.t, b.try(e))
-	}
-}
-
-// try appends, if there is no need to wait.
-func (b *bench) try(e journal.Entry) error {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return b.j.Append(ctx, e, func(error) {})
-}
-
-func (b *bench) open(filter string, format protocol.Format, from protocol.From) *Cursor {
+func (b *rig) open(filter string, format protocol.Format, from protocol.From) *Cursor {
 	b.t.Helper()
 	return b.openCut(filter, format, from, nil)
 }
 
 // openCut opens a cursor that is cut off by that function.
-func (b *bench) openCut(filter string, format protocol.Format, from protocol.From, cut func()) *Cursor {
+func (b *rig) openCut(filter string, format protocol.Format, from protocol.From, cut func()) *Cursor {
 	b.t.Helper()
 	wake := make(chan struct{}, 1)
-	c, err := b.Open(context.Background(), parseFilter(b.t, filter), format, from, func() { wake <- struct{}{} }, cut)
+	c, err := b.Open(context.Background(), journaltest.Filter(b.t, filter), format, from, func() { wake <- struct{}{} }, cut)
 	require.NoError(b.t, err)
 	b.wakes.Store(c, wake)
 	return c
 }
 
-// next is Next, but waits until there is something.
-func (b *bench) next(c *Cursor) ([]byte, error) {
+// next is Next, of all pieces in one.
+func next(c *Cursor) ([]byte, error) {
+	run, err := c.Next(make([][]byte, 0, 1024))
+	return joined(run), err
+}
+
+func joined(run [][]byte) []byte {
+	if len(run) == 1 {
+		return run[0]
+	}
+	return bytes.Join(run, nil)
+}
+
+// next is next, but waits until there is something.
+func (b *rig) next(c *Cursor) ([]byte, error) {
 	for {
-		data, err := c.Next()
+		data, err := next(c)
 		if len(data) > 0 || err != nil {
 			return data, err
 		}
@@ -107,47 +79,36 @@ func (b *bench) next(c *Cursor) ([]byte, error) {
 	}
 }
 
-func parseFilter(t testing.TB, filter string) protocol.Filter {
-	t.Helper()
-	if filter == "" {
-		return protocol.Filter{}
-	}
-	f, err := protocol.ParseFilter(filter)
-	require.NoError(t, err)
-	return f
-}
-
-// piece is one message or event as a subscriber gets it.
-type piece struct {
+// item is one message or event as a subscriber gets it.
+type item struct {
 	pos     uint64
 	bytes   string
 	message bool
 }
 
 // render is a feed made the slow and obvious way: of all that was appended.
-func (b *bench) render(filter string, format protocol.Format) (pieces []piece) {
-	f := parseFilter(b.t, filter)
-	for _, e := range b.log.entries {
-		if e.Event != nil {
-			pieces = append(pieces, piece{e.Pos, string(format.AppendEvent(nil, e.Event)), false})
-			continue
-		}
-		pos := e.Pos
-		for line := range strings.Lines(string(e.Lines)) {
-			p := piece{pos: pos}
-			if f.Match(e.Topic) {
-				m := &protocol.Message{Pos: pos, Time: e.Time, From: e.From, Topic: e.Topic, Line: strings.TrimSuffix(line, "\n")}
-				p = piece{pos, string(format.AppendMessage(nil, m)), true}
-			}
-			pieces = append(pieces, p)
-			pos++
-		}
+func (b *rig) render(filter string, format protocol.Format) (pieces []item) {
+	f := journaltest.Filter(b.t, filter)
+	for _, one := range journaltest.Items(b.j.Heard()...) {
+		pieces = append(pieces, renderItem(&one, f, format))
 	}
 	return pieces
 }
 
+// renderItem renders one message or event.
+func renderItem(e *journal.Entry, filter protocol.Filter, format protocol.Format) item {
+	switch {
+	case e.Event != nil:
+		return item{e.Pos, string(format.AppendEvent(nil, e.Event)), false}
+	case !filter.Match(e.Topic):
+		return item{pos: e.Pos}
+	}
+	m := &protocol.Message{Pos: e.Pos, Time: e.Time, From: e.From, Topic: e.Topic, Line: strings.TrimSuffix(string(e.Lines), "\n")}
+	return item{e.Pos, string(format.AppendMessage(nil, m)), true}
+}
+
 // from is the bytes of the pieces from a position on.
-func from(pieces []piece, pos uint64) string {
+func from(pieces []item, pos uint64) string {
 	var text strings.Builder
 	for _, p := range pieces {
 		if p.pos >= pos {
@@ -164,7 +125,7 @@ type taker struct {
 	err  error // what it ended with
 }
 
-func (b *bench) take(c *Cursor) *taker {
+func (b *rig) take(c *Cursor) *taker {
 	k := &taker{c: c}
 	go func() {
 		for {
@@ -188,29 +149,41 @@ func (k *taker) taken() string {
 	return text
 }
 
-// parked tells whether a cursor waits, when all else does.
-func (b *bench) parked(c *Cursor) bool {
+// parked reports whether a cursor waits, when all else does.
+func (b *rig) parked(c *Cursor) bool {
 	synctest.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return c.slot >= 0
+	return c.parked
 }
 
-// rendered is how many entries of its segment were rendered for a parked cursor's feed.
-func (b *bench) rendered(c *Cursor) int { return len(c.feed.blocks[c.segment.Seq].marks) }
+// rendered is how many entries were rendered for a cursor's feed.
+func (b *rig) rendered(c *Cursor) (entries int) {
+	for _, block := range c.feed.blocks {
+		entries += len(block.ends)
+	}
+	return entries
+}
+
+// data is all that is rendered of the cursor's segment.
+func (c *Cursor) data() (data []byte, complete bool) {
+	c.hold()
+	run, complete := c.set.read(c.block, 0, make([][]byte, 0, 1024))
+	return joined(run), complete
+}
 
 // rest takes what is there already; it does not wait.
 func rest(t testing.TB, c *Cursor) string {
 	t.Helper()
 	var text strings.Builder
 	for c.segment != nil {
-		if data, complete := c.set.read(c.block); len(c.preamble) == 0 && c.off == len(data) {
+		if data, complete := c.data(); len(c.preamble) == 0 && c.off == len(data) {
 			if !complete || c.move() != nil {
 				break
 			}
 			continue
 		}
-		data, err := c.Next()
+		data, err := next(c)
 		require.NoError(t, err)
 		require.NotEmpty(t, data, "there is something")
 		text.Write(data)

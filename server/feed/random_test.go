@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,31 +11,32 @@ import (
 
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
+	"pubsublab/server/journal/journaltest"
 )
 
-// follower is a cursor, and what it has to bring, rendered the slow way.
-type follower struct {
+// reader is a cursor, and what it has to bring, rendered the slow way.
+type reader struct {
 	*Cursor
 	topics  protocol.Filter
 	format  protocol.Format
-	at      int     // the index of the next message or event
-	pending []piece // what comes before that one
+	at      int    // the index of the next message or event
+	pending []item // what comes before that one
 	passed  uint64
 }
 
 type random struct {
-	*bench
-	rng       *rand.Rand
-	items     []journal.Entry // one message or event each
-	seen      int             // of the log's entries
-	followers []*follower
+	*rig
+	rng     *rand.Rand
+	all     *journaltest.Model
+	seen    int // of the entries heard
+	readers []*reader
 }
 
 func TestAgainstANaiveRendering(t *testing.T) {
 	for range 2 {
 		seed := rand.Uint64()
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
-			r := &random{bench: newBench(t, journal.MinHistory, Config{}), rng: rand.New(rand.NewPCG(seed, 0))}
+			r := &random{rig: newRig(t, journal.MinHistory, Config{}), all: journaltest.NewModel(), rng: rand.New(rand.NewPCG(seed, 0))}
 			for range 2000 {
 				switch n := r.rng.IntN(40); {
 				case n < 20:
@@ -49,12 +49,12 @@ func TestAgainstANaiveRendering(t *testing.T) {
 					r.closeOne()
 				}
 			}
-			r.j.Close(context.Background())
-			for len(r.followers) > 0 {
-				f := r.followers[0]
+			r.j.Close()
+			for len(r.readers) > 0 {
+				f := r.readers[0]
 				for r.read(f, 1<<30) {
 				}
-				_, err := f.Next()
+				_, err := next(f.Cursor)
 				require.ErrorIs(t, err, io.EOF)
 				r.closeFirst()
 			}
@@ -65,126 +65,73 @@ func TestAgainstANaiveRendering(t *testing.T) {
 }
 
 func (r *random) append() {
-	name := fmt.Sprint("p", r.rng.IntN(4))
-	e := joined(name)
-	if r.rng.IntN(8) > 0 {
-		e = journal.Entry{From: name, Topic: []string{"", "a", "a.b", "c"}[r.rng.IntN(4)], Count: 1 + r.rng.IntN(5)}
-		for range e.Count {
-			e.Lines = append(e.Lines, []string{"", "\r", "short", "tab\t", "\"žluťoučký\"\x01", strings.Repeat("long", r.rng.IntN(3000))}[r.rng.IntN(6)]+"\n"...)
-		}
-	}
-	_ = r.try(e) // where a cursor is in the way, there is no room
-	for _, e := range r.log.entries[r.seen:] {
+	_ = r.j.Try(r.all.InBuffer(r.rng, r.all.RandomEntry(r.rng))) // where a cursor is in the way, there is no room
+	for _, e := range r.j.Heard()[r.seen:] {
+		require.Equal(r.t, r.all.Next, e.Pos)
+		r.all.Add(e)
 		r.seen++
-		if e.Event != nil {
-			r.items = append(r.items, e)
-			continue
-		}
-		pos := e.Pos
-		for line := range strings.Lines(string(e.Lines)) {
-			one := e
-			one.Pos, one.Lines, one.Count = pos, []byte(line), 1
-			r.items = append(r.items, one)
-			pos++
-		}
-	}
-}
-
-// oldest is the index of the first item that the journal still has.
-func (r *random) oldest() int {
-	p, err := r.j.Open(context.Background(), protocol.FromFirst(), protocol.Filter{})
-	require.NoError(r.t, err)
-	kept := 0
-	for {
-		entries, sealed := p.Segment.Entries(0)
-		for _, e := range entries {
-			kept += max(1, e.Count)
-		}
-		if !sealed {
-			r.j.Release(p.Segment)
-			return len(r.items) - kept
-		}
-		p, err = r.j.Advance(context.Background(), p.Segment)
-		require.NoError(r.t, err)
 	}
 }
 
 func (r *random) openOne() {
-	if len(r.followers) == 8 {
+	if len(r.readers) == 8 {
 		return
 	}
-	next := uint64(1)
-	for _, e := range r.log.entries {
-		next += uint64(e.Count)
+	from, filter := r.all.RandomFrom(r.rng)
+	format := formats[r.rng.IntN(len(formats))]
+	f := &reader{Cursor: r.open(filter, format, from), topics: journaltest.Filter(r.t, filter), format: format}
+	var missing uint64
+	f.at, missing = r.all.Start(from, f.topics, r.all.Oldest(r.j))
+	if missing > 0 {
+		gap := &protocol.Event{Kind: protocol.Gap, Missing: missing}
+		f.pending = []item{{bytes: string(format.AppendEvent(nil, gap))}}
+		require.Equal(r.t, from.Position()+missing, f.Start(), "P12: after what is no longer kept")
 	}
-	from := []protocol.From{
-		{}, {}, protocol.FromFirst(), protocol.FromLast(1 + r.rng.Uint64N(9)), protocol.FromLast(1 + r.rng.Uint64N(next)), protocol.FromPosition(1 + r.rng.Uint64N(next)),
-	}[r.rng.IntN(6)]
-	filter := []string{"", "", "a", "a.*", ">", "none"}[r.rng.IntN(6)]
-	format := formats[r.rng.IntN(4)]
-	f := &follower{Cursor: r.open(filter, format, from), topics: parseFilter(r.t, filter), format: format}
-	oldest := r.oldest()
-	f.at = oldest
-	for f.at < len(r.items) && r.items[f.at].Pos < f.Start() {
-		f.at++
-	}
-	switch {
-	case from == protocol.From{}:
-		require.Equal(r.t, next, f.Start(), "P12")
-		f.at = len(r.items)
-	case from.Last() > 0:
-		last := uint64(0)
-		for _, e := range r.items[f.at:] {
-			if e.Event == nil && f.topics.Match(e.Topic) {
-				last++
-			}
-		}
-		require.LessOrEqual(r.t, last, from.Last(), "P12: no more than the last so many")
-	case from.Position() > 0 && f.Start() != from.Position():
-		require.Equal(r.t, oldest, f.at, "P12: what is no longer kept")
-		gap := &protocol.Event{Kind: protocol.Gap, Missing: f.Start() - from.Position()}
-		f.pending = []piece{{bytes: string(format.AppendEvent(nil, gap))}}
-	}
-	r.followers = append(r.followers, f)
+	r.readers = append(r.readers, f)
 }
 
-// expect renders what a follower has to bring, so many bytes at least.
-func (r *random) expect(f *follower, n int) string {
+// expect renders what a reader has to bring, so many bytes at least.
+func (r *random) expect(f *reader, n int) string {
 	var text strings.Builder
 	for _, p := range f.pending {
 		text.WriteString(p.bytes)
 	}
-	for ; text.Len() < n && f.at < len(r.items); f.at++ {
-		p, e := piece{}, r.items[f.at]
-		switch {
-		case e.Event != nil:
-			p.bytes = string(f.format.AppendEvent(nil, e.Event))
-		case f.topics.Match(e.Topic):
-			m := &protocol.Message{Pos: e.Pos, Time: e.Time, From: e.From, Topic: e.Topic, Line: strings.TrimSuffix(string(e.Lines), "\n")}
-			p = piece{e.Pos, string(f.format.AppendMessage(nil, m)), true}
-		}
+	for ; text.Len() < n && f.at < len(r.all.Items); f.at++ {
+		p := renderItem(&r.all.Items[f.at], f.topics, f.format)
 		text.WriteString(p.bytes)
 		f.pending = append(f.pending, p)
 	}
 	return text.String()
 }
 
-// read takes up to n bytes, if there are any, and compares.
-func (r *random) read(f *follower, n int) bool {
-	for f.block != nil && len(f.preamble) == 0 {
-		data, complete := r.Set.read(f.block)
+// read takes up to n bytes, if there are any, and compares. Where there are none it may park.
+func (r *random) read(f *reader, n int) bool {
+	if f.parked {
+		require.Empty(r.t, r.expect(f, 1), "P10: it is woken for what it wants")
+		return false
+	}
+	wake, _ := r.wakes.Load(f.Cursor)
+	select {
+	case <-wake.(chan struct{}):
+	default:
+	}
+	for f.segment != nil && len(f.preamble) == 0 {
+		data, complete := f.data()
 		if f.off < len(data) {
 			break
 		}
 		if !complete || f.move() != nil {
 			require.Empty(r.t, r.expect(f, 1), "P10: it has brought everything")
+			if !complete && r.rng.IntN(2) == 0 {
+				require.True(r.t, f.park())
+			}
 			return false
 		}
 	}
 	if f.segment == nil {
 		return false
 	}
-	data, err := f.Next()
+	data, err := next(f.Cursor)
 	require.NoError(r.t, err)
 	want := r.expect(f, len(data))
 	require.GreaterOrEqual(r.t, len(want), len(data))
@@ -192,6 +139,9 @@ func (r *random) read(f *follower, n int) bool {
 		require.Equal(r.t, want[:len(data)], string(data))
 	}
 	n = min(n, len(data))
+	if r.rng.IntN(4) == 0 {
+		f.LetGo()
+	}
 	f.Advance(n)
 	for n > 0 {
 		p := &f.pending[0]
@@ -209,22 +159,22 @@ func (r *random) read(f *follower, n int) bool {
 }
 
 func (r *random) readOne() {
-	if len(r.followers) > 0 {
-		f := r.followers[r.rng.IntN(len(r.followers))]
+	if len(r.readers) > 0 {
+		f := r.readers[r.rng.IntN(len(r.readers))]
 		r.read(f, 1+r.rng.IntN(1+r.rng.IntN(200_000)))
 	}
 }
 
 func (r *random) closeOne() {
-	if len(r.followers) > 0 {
-		i := r.rng.IntN(len(r.followers))
-		r.followers[0], r.followers[i] = r.followers[i], r.followers[0]
+	if len(r.readers) > 0 {
+		i := r.rng.IntN(len(r.readers))
+		r.readers[0], r.readers[i] = r.readers[i], r.readers[0]
 		r.closeFirst()
 	}
 }
 
 func (r *random) closeFirst() {
-	f := r.followers[0]
+	f := r.readers[0]
 	require.Equal(r.t, f.passed, f.Close(), "Close tells how many messages were passed")
-	r.followers = r.followers[1:]
+	r.readers = r.readers[1:]
 }

@@ -15,8 +15,8 @@ import (
 	"pubsublab/protocol"
 )
 
-// Server is a server that does with each connection, in turn, what a script
-// says, and refuses those that come after the last.
+// Server is a server that does with each connection, in turn, what a script says, and refuses those
+// that come after the last.
 type Server struct {
 	Addr string // HOST:PORT
 }
@@ -50,8 +50,8 @@ func New(t testing.TB, scripts ...func(*Peer)) *Server {
 	return s
 }
 
-// Peer is the server's side of one connection. It fails the test with a
-// sentence, but never stops the goroutine that it is used on.
+// Peer is the server's side of one connection. It fails the test with a sentence, but never stops
+// the goroutine that uses it.
 type Peer struct {
 	t      testing.TB
 	Conn   *net.TCPConn
@@ -59,8 +59,8 @@ type Peer struct {
 	Number int           // of the connection, from 1
 }
 
-// Accept does the handshake and returns the role line. more is the end of the
-// welcome, such as " next=1".
+// Accept does the handshake and returns the role line. more is the end of the welcome, with the
+// space before it, such as " next=1".
 func (p *Peer) Accept(more string) protocol.Hello {
 	p.Send(protocol.Prompt)
 	h, err := protocol.ParseHello(p.Line())

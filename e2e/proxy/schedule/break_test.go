@@ -14,6 +14,7 @@ import (
 
 	"pubsublab/client/pubsub"
 	"pubsublab/e2e/proxy"
+	"pubsublab/e2e/wait"
 	"pubsublab/lab/history"
 	"pubsublab/protocol"
 )
@@ -69,8 +70,7 @@ var fewLines = []string{"one", "", "x\r", "two", "h\u00e9"}
 // A publisher whose connection breaks at any byte, in any way, resumes, and
 // every line arrives exactly once (P15).
 func TestEveryBreakOfAPublisher(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+	ctx := wait.Context(t)
 	for _, b := range breakings {
 		t.Run(b.name, func(t *testing.T) {
 			addr := serve(t, nil)
@@ -79,7 +79,7 @@ func TestEveryBreakOfAPublisher(t *testing.T) {
 			const bytes = 180 // more than there are, so that it breaks at the last one, too
 			broken := b.each(t, addr, bytes, func(name, addr string) error {
 				mu.Lock()
-				h.Publishers = append(h.Publishers, history.Publisher{Name: name, Sent: fewLines, Sure: len(fewLines)})
+				h.Publishers = append(h.Publishers, history.Publisher{Name: name, Sent: fewLines, Acked: len(fewLines)})
 				mu.Unlock()
 				return publishFew(ctx, addr, name)
 			})
@@ -97,7 +97,7 @@ func TestEveryBreakOfAPublisher(t *testing.T) {
 // publishFew publishes the few lines, some of them after the others were
 // acknowledged.
 func publishFew(ctx context.Context, addr, name string) error {
-	p, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: name})
+	p, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: name, GiveUp: never})
 	if err != nil {
 		return err
 	}
@@ -113,9 +113,8 @@ func publishFew(ctx context.Context, addr, name string) error {
 // A subscriber whose connection breaks at any byte, in any way, goes on where
 // it was (P12).
 func TestEveryBreakOfASubscriber(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	sent := history.Publisher{Name: "p", Sent: fewLines, Sure: len(fewLines)}
+	ctx := wait.Context(t)
+	sent := history.Publisher{Name: "p", Sent: fewLines, Acked: len(fewLines)}
 	for _, b := range breakings {
 		t.Run(b.name, func(t *testing.T) {
 			addr := serve(t, nil)
@@ -143,7 +142,7 @@ func TestEveryBreakOfASubscriber(t *testing.T) {
 
 // receive takes the first n messages there are.
 func receive(ctx context.Context, addr string, n int) (received []history.Message, err error) {
-	s, err := pubsub.DialSubscriber(ctx, addr, pubsub.Config{From: protocol.FromFirst()})
+	s, err := pubsub.DialSubscriber(ctx, addr, pubsub.Config{From: protocol.FromFirst(), GiveUp: never})
 	if err != nil {
 		return nil, err
 	}

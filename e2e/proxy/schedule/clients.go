@@ -16,7 +16,7 @@ import (
 
 // subscribe receives with the Go client until add wants no more.
 func (s *Subscriber) subscribe(ctx context.Context, addr string, secure *tls.Config, registered func(), add func(history.Message) bool) error {
-	cfg := pubsub.Config{Topic: s.Filter, TLS: secure}
+	cfg := pubsub.Config{Topic: s.Filter, TLS: secure, GiveUp: never}
 	var err error
 	if cfg.From, err = protocol.ParseFrom(s.From); err != nil {
 		return err
@@ -36,14 +36,14 @@ func (s *Subscriber) subscribe(ctx context.Context, addr string, secure *tls.Con
 			return err
 		}
 	}
-	tally := pubsub.NewTally(filter)
+	verifier := pubsub.NewVerifier(filter)
 	gaps := false
 	for more := true; more; {
 		item, err := c.Next(ctx)
 		if err != nil {
 			return err
 		}
-		tally.Add(&item)
+		verifier.Add(&item)
 		switch e := item.Event; {
 		case e == nil:
 			more = add(history.Message{Pos: item.Pos, From: item.From, Topic: item.Topic, Line: item.Line})
@@ -55,8 +55,8 @@ func (s *Subscriber) subscribe(ctx context.Context, addr string, secure *tls.Con
 			add(history.Message{Gap: int(e.Missing)})
 		}
 	}
-	if report := tally.Report(); !report.OK() && !gaps {
-		return fmt.Errorf("its own tally is %s: %q", report, report.Faults)
+	if report := verifier.Report(); !report.OK() && !gaps {
+		return fmt.Errorf("its own verifier reports %s: %q", report, report.Faults)
 	}
 	return nil
 }

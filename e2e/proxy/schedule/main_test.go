@@ -1,22 +1,17 @@
 package schedule
 
 import (
-	"context"
 	"net"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/server/broker"
 )
-
-// patience bounds everything a test waits for. No test passes or fails by how
-// long something takes.
-const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
@@ -35,12 +30,11 @@ func serve(t *testing.T, wrap func(net.Listener) net.Listener) (addr string) {
 
 // start runs a broker until the test ends, or stop is called.
 func start(t *testing.T, cfg broker.Config, listener net.Listener) (stop func() error) {
+	ctx := wait.Context(t)
 	b := broker.New(cfg)
 	served := make(chan error, 1)
 	go func() { served <- b.Serve(listener) }()
 	stop = sync.OnceValue(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
 		err := b.Shutdown(ctx)
 		assert.ErrorIs(t, <-served, broker.ErrClosed)
 		return err

@@ -19,7 +19,7 @@ func (r *runner) restart() {
 	r.present.Wait()
 	for i, c := range r.clients {
 		if c != nil {
-			r.result.Orders[1].Publishers[i].Sure = int(c.Stats().Acked)
+			r.result.Orders[1].Publishers[i].Acked = int(c.Stats().Acked)
 		}
 	}
 	r.fail("restart", r.host.Restart())
@@ -46,7 +46,7 @@ func (r *runner) next(i int) *history.Subscriber {
 func (r *runner) divide() {
 	first, second := &r.result.Orders[0], &r.result.Orders[1]
 	for i := range r.Publishers {
-		p, acked := &first.Publishers[i], second.Publishers[i].Sure
+		p, acked := &first.Publishers[i], second.Publishers[i].Acked
 		before, after := count(first.Subscribers[0], p.Name), count(second.Subscribers[0], p.Name)
 		again := max(0, len(p.Sent)-after) // the first line of the second order, counted from 0
 		if again < acked {
@@ -58,8 +58,8 @@ func (r *runner) divide() {
 				r.fail(p.Name, fmt.Errorf("line %d to %d were delivered in both orders, although nothing broke its connection", again+1, before))
 			}
 		}
-		second.Publishers[i] = history.Publisher{Name: p.Name, Topic: p.Topic, Sent: p.Sent[again:], Sure: p.Sure - again}
-		p.Sure = again
+		second.Publishers[i] = history.Publisher{Name: p.Name, Topic: p.Topic, Sent: p.Sent[again:], Acked: p.Acked - again}
+		p.Acked = again
 	}
 }
 

@@ -13,6 +13,10 @@ import (
 	"pubsublab/lab/history"
 )
 
+// never is for how long clients try to connect: as long as the context lets them.
+// A machine that is slow must not make clients that give up.
+const never = 365 * 24 * time.Hour
+
 // runner is one run of a Schedule.
 type runner struct {
 	*Schedule
@@ -50,7 +54,7 @@ func (s *Schedule) Run(ctx context.Context, host Host) (Result, error) {
 		r.ends = append(r.ends, history.Publisher{
 			Name:  fmt.Sprintf("s%d-end%d", s.Seed, i+1),
 			Topic: strings.NewReplacer("*", "x", ">", "x").Replace(s.Subscribers[i].Filter),
-			Sent:  []string{"the end"}, Sure: 1,
+			Sent:  []string{"the end"}, Acked: 1,
 		})
 	}
 	var publishers, subscribers sync.WaitGroup
@@ -124,11 +128,11 @@ func (r *runner) publisher(ctx context.Context, i int) {
 	registered := sync.OnceFunc(r.present.Done)
 	defer registered()
 	if p.Kind == Raw {
-		sent.Sent, sent.Sure = p.Lines, len(p.Lines)
+		sent.Sent, sent.Acked = p.Lines, len(p.Lines)
 		r.fail(p.Name, p.publishRaw(ctx, addr, r.host.TLS))
 		return
 	}
-	c, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: p.Name, Topic: p.Topic, Window: p.Window, TLS: r.host.TLS})
+	c, err := pubsub.DialPublisher(ctx, addr, pubsub.Config{Name: p.Name, Topic: p.Topic, Window: p.Window, TLS: r.host.TLS, GiveUp: never})
 	if err != nil {
 		r.fail(p.Name, err)
 		return
@@ -155,7 +159,7 @@ func (r *runner) publisher(ctx context.Context, i int) {
 	} else {
 		r.fail(p.Name, c.Close(ctx))
 	}
-	sent.Sure = int(c.Stats().Acked)
+	sent.Acked = int(c.Stats().Acked)
 }
 
 // gaveUp tells what is wrong with the end of a publisher that gave up.
@@ -172,7 +176,7 @@ func gaveUp(c *pubsub.Publisher, err error, sent []string) error {
 	return nil
 }
 
-// awaited tells whether a subscriber starts after n lines, or the broker again.
+// awaited reports whether a subscriber starts after n lines, or the broker again.
 func (r *runner) awaited(n int) bool {
 	if n == r.Broker.Restart {
 		return true
@@ -235,7 +239,10 @@ func (r *runner) subscriber(ctx context.Context, i int) {
 			return true
 		}
 		if m.Gap == 0 && !strings.HasPrefix(m.From, fmt.Sprintf("s%d-", r.Seed)) {
-			return true // another schedule's
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.result.Orders[0].Others = true // another schedule's, at a broker that nobody restarts
+			return true
 		}
 		if m.Gap > 0 {
 			r.mu.Lock()
@@ -257,7 +264,7 @@ func (r *runner) subscriber(ctx context.Context, i int) {
 
 // publishEnd publishes what tells subscribers that nothing more comes.
 func (r *runner) publishEnd(ctx context.Context, end history.Publisher) error {
-	c, err := pubsub.DialPublisher(ctx, r.host.Addr, pubsub.Config{Name: end.Name, Topic: end.Topic, TLS: r.host.TLS})
+	c, err := pubsub.DialPublisher(ctx, r.host.Addr, pubsub.Config{Name: end.Name, Topic: end.Topic, TLS: r.host.TLS, GiveUp: never})
 	if err != nil {
 		return err
 	}

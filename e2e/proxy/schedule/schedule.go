@@ -32,12 +32,15 @@ type Broker struct {
 	Restart int  // it is stopped, and another one takes its place, once so many lines of the first publisher are acknowledged; 0: never
 }
 
-// Seeds returns which seeds to run: those that PUBSUBLAB_SEEDS asks for, A or
-// A-B, or else 1 to n.
-func Seeds(n uint64) (first, last uint64, err error) {
-	text := os.Getenv("PUBSUBLAB_SEEDS")
+// SeedsVariable is the environment variable that says which seeds to run.
+const SeedsVariable = "PUBSUBLAB_SEEDS"
+
+// Seeds returns which seeds to run, and what to tell of that: those that
+// [SeedsVariable] asks for, A or A-B, or else 1 to n.
+func Seeds(n uint64) (first, last uint64, told string, err error) {
+	text := os.Getenv(SeedsVariable)
 	if text == "" {
-		return 1, n, nil
+		return 1, n, fmt.Sprintf("schedules of the seeds 1 to %d, of more with %s=1-1000", n, SeedsVariable), nil
 	}
 	from, to, isRange := strings.Cut(text, "-")
 	if !isRange {
@@ -48,9 +51,9 @@ func Seeds(n uint64) (first, last uint64, err error) {
 		last, err = strconv.ParseUint(to, 10, 63)
 	}
 	if err != nil || last < first {
-		return 0, 0, fmt.Errorf("PUBSUBLAB_SEEDS=%s, expected a seed, or two as in 1-1000", text)
+		return 0, 0, "", fmt.Errorf("%s=%s, expected a seed, or two as in 1-1000", SeedsVariable, text)
 	}
-	return first, last, nil
+	return first, last, fmt.Sprintf("schedules of the seeds %d to %d, as %s says", first, last, SeedsVariable), nil
 }
 
 // Kind is what a client is made of.

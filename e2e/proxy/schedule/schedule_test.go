@@ -6,9 +6,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/e2e/wait"
 )
 
 // Every acknowledged line arrives at every subscriber exactly once and in
@@ -16,8 +19,13 @@ import (
 // without, where slow subscribers are cut off (P16), and before and after the
 // broker is restarted (P17). Who misses something is told so, in its place.
 func TestSchedules(t *testing.T) {
-	first, last, err := Seeds(250)
+	n := uint64(60)
+	if testing.Short() {
+		n = 25
+	}
+	first, last, told, err := Seeds(n)
 	require.NoError(t, err)
+	fmt.Println(told)
 	var next atomic.Uint64
 	next.Store(first)
 	var sum Result
@@ -37,6 +45,7 @@ func TestSchedules(t *testing.T) {
 					sum.Stalls += result.Stalls
 					sum.Gaps += result.Gaps
 					sum.Again += result.Again
+					sum.Unknown += result.Unknown
 					restarts += len(result.Orders) - 1
 					allLines += lines
 					allCut += cut
@@ -45,24 +54,32 @@ func TestSchedules(t *testing.T) {
 		})
 	}
 	workers.Wait()
-	if last-first+1 >= 250 {
+	if first == 1 && last >= 60 {
 		assert.Positive(t, sum.Stalls, "stalls")
 		assert.Positive(t, allCut, "subscribers that were cut off")
 		assert.Positive(t, restarts, "restarts")
 	}
-	t.Logf("%d schedules, %d lines: %d connections, %d reset, %d half-closed, %d stalled, %d cut off as slow, %d messages missed and told so, %d restarts, %d lines in both orders because their acks were lost",
-		last-first+1, allLines, sum.Conns, sum.Resets, sum.HalfCloses, sum.Stalls, allCut, sum.Gaps, restarts, sum.Again)
+	assert.LessOrEqual(t, 1000*sum.Unknown, allLines, "messages of which nobody knows which line they are")
+	t.Logf("%d schedules, %d lines: %d connections, %d reset, %d half-closed, %d stalled, %d cut off as slow, %d messages missed and told so, %d restarts, %d lines in both orders because their acks were lost, %d messages that may be one of several equal lines",
+		last-first+1, allLines, sum.Conns, sum.Resets, sum.HalfCloses, sum.Stalls, allCut, sum.Gaps, restarts, sum.Again, sum.Unknown)
 }
 
 func run(t *testing.T, seed uint64) (result Result, lines, cut int) {
 	s := New(seed, 0)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
 	h, slow := host(t, s.Broker)
-	result, err := s.Run(ctx, h)
-	lines, wrong := result.Check()
-	if err != nil || wrong != nil {
-		t.Errorf("again with PUBSUBLAB_SEEDS=%d:\n%v\n%v\n%s", seed, err, wrong, s)
+	result, lines, err := s.Prove(wait.Context(t), h)
+	if err != nil {
+		t.Error(err)
 	}
 	return result, lines, slow()
+}
+
+// When time runs out, lines are on their way, and not lost.
+func TestLateIsNoVerdict(t *testing.T) {
+	s := New(1, 0)
+	h, _ := host(t, s.Broker)
+	late, cancel := context.WithDeadlineCause(t.Context(), time.Unix(1, 0), wait.ErrLate)
+	defer cancel()
+	_, _, err := s.Prove(late, h)
+	assert.EqualError(t, err, "again with PUBSUBLAB_SEEDS=1: not finished in time: go test's -timeout is near")
 }

@@ -11,11 +11,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/client/pubsub"
+	"pubsublab/e2e/wait"
 	"pubsublab/protocol"
 )
 
@@ -83,7 +83,7 @@ func say(t *testing.T, addr, text string) string {
 	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(wait.Deadline(t))
 	_, err = io.WriteString(conn, text)
 	require.NoError(t, err)
 	told, err := io.ReadAll(conn)
@@ -146,7 +146,7 @@ func TestEverySplitOfASubscriber(t *testing.T) {
 		conn, err := net.Dial("tcp", addr)
 		require.NoError(t, err)
 		defer conn.Close()
-		conn.SetDeadline(time.Now().Add(patience))
+		conn.SetDeadline(wait.Deadline(t))
 		end := len(session) - len(" terminate \n")
 		_, err = io.WriteString(conn, session[:end])
 		require.NoError(t, err)

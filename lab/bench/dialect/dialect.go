@@ -1,5 +1,6 @@
-// Package dialect is what the smallest possible client says to each broker: how to come in, how a message is written, and how
-// deliveries are counted. It does nothing per message that the protocol does not force on it, so that what is measured is the broker.
+// Package dialect is what the smallest possible client says to each broker: how to come in, how a
+// message is written, and how deliveries are counted. It does nothing per message that the protocol
+// does not force on it, so that what is measured is the broker.
 package dialect
 
 import (
@@ -11,11 +12,14 @@ import (
 
 // Dialect is the protocol of one kind of broker. Its methods may be called concurrently.
 type Dialect interface {
-	// Publisher says on a new connection that it is a publisher called name, and returns when the broker has agreed.
+	// Publisher says on a new connection that it is a publisher called name, and returns when the
+	// broker has agreed.
 	Publisher(c *Conn, name, topic string) error
-	// Subscriber asks for every message under topic, or for all of them where it is empty, and returns when the broker has agreed.
+	// Subscriber asks for every message under topic, or for all of them where it is empty, and
+	// returns when the broker has agreed.
 	Subscriber(c *Conn, topic string) error
-	// AppendMessage appends one message as a publisher sends it. The payload holds neither LF nor 'P'.
+	// AppendMessage appends one message as a publisher sends it. The payload holds neither LF nor
+	// 'P'.
 	AppendMessage(dst []byte, topic string, payload []byte) []byte
 	// NewCounter returns what counts the deliveries in all that one subscriber receives.
 	NewCounter() Counter
@@ -27,7 +31,8 @@ type Counter interface {
 	Count(block []byte) int
 }
 
-// Conn is a connection whose handshake may have read too far. Reads of more than a few hundred bytes go past its buffer.
+// Conn is a connection whose handshake may have read too far. Reads of more than a few hundred
+// bytes go past its buffer.
 type Conn struct {
 	net.Conn
 	in *bufio.Reader

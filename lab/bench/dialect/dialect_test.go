@@ -1,8 +1,11 @@
 package dialect
 
 import (
+	"bufio"
+	"bytes"
 	"io"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -12,7 +15,8 @@ import (
 
 const text = "@000000000000007abcdef"
 
-// deliveries are what each broker sends to a subscriber for text under bench.t07, and something that is no delivery.
+// deliveries are what each broker sends to a subscriber for text under bench.t07, and something
+// that is no delivery.
 var deliveries = []struct {
 	name     string
 	dialect  Dialect
@@ -26,6 +30,9 @@ var deliveries = []struct {
 		"*3\r\n$7\r\nmessage\r\n$9\r\nbench.t07\r\n$22\r\n" + text + "\r\n", ""},
 	{"mqtt", MQTT{}, "\x30\x21\x00\x09bench/t07" + text, "\x30\x21\x00\x09bench/t07" + text, "\xd0\x00"},
 	{"relay", Relay{}, text + "\n", text + "\n", ""},
+	{"browser", Browser{}, text + "~\n", "id: 1\ndata: {\"pos\":1,\"line\":\"" + text + "~\"}\n\n", ":\n\n"},
+	{"centrifugo", Centrifugo{}, "{\"publish\":{\"channel\":\"bench.t07\",\"data\":\"" + text + "~\"}},",
+		"data: {\"channel\":\"bench.t07\",\"pub\":{\"data\":\"" + text + "~\"}}\n\n", "data: {}\n\n"},
 	{"kernel", Kernel{}, "[FROM p0] : " + text + "\n", "[FROM p0] : " + text + "\n", ""},
 }
 
@@ -36,6 +43,26 @@ func TestMessages(t *testing.T) {
 	}
 	long := MQTT{}.AppendMessage(nil, "", make([]byte, 16384))
 	assert.Equal(t, "\x30\x87\x80\x01\x00\x05bench", string(long[:11]), "a length of three bytes")
+}
+
+func TestRequests(t *testing.T) {
+	for _, test := range []struct {
+		dialect    Batcher
+		path, body string
+	}{
+		{Browser{}, "/publish?name=p0&topic=t", "a~\nb~\n"},
+		{Centrifugo{}, "/api/batch", `{"commands":[{"publish":{"channel":"t","data":"a~"}},{"publish":{"channel":"t","data":"b~"}}]}`},
+	} {
+		d := test.dialect.(Dialect)
+		messages := d.AppendMessage(d.AppendMessage(nil, "t", []byte("a")), "t", []byte("b"))
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(test.dialect.Request("t", messages))))
+		require.NoError(t, err)
+		assert.Equal(t, "POST "+test.path, r.Method+" "+r.RequestURI)
+		body, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		assert.Equal(t, test.body, string(body))
+		assert.EqualValues(t, len(test.body), r.ContentLength)
+	}
 }
 
 // However a stream is cut, the count is that of the deliveries that are complete.
@@ -52,7 +79,11 @@ func TestCounters(t *testing.T) {
 			require.Equal(t, 3, count, "%s in pieces of %d", d.name, size)
 		}
 		counter := d.dialect.NewCounter()
-		cut := len(d.noise) + 2*len(d.delivery) + len(d.noise) - 1
+		last := 1 // byte, counted from the end
+		if at := strings.IndexByte(d.delivery, mark); at >= 0 {
+			last = len(d.delivery) - at
+		}
+		cut := len(d.noise) + 2*len(d.delivery) + len(d.noise) - last
 		require.Equal(t, 1, counter.Count([]byte(stream[:cut])), "%s: the second is not complete", d.name)
 	}
 }
@@ -104,7 +135,11 @@ func TestHandshakes(t *testing.T) {
 		"nats": {NATS{}, "INFO {\"server_id\":\"N\"} \r\nPONG\r\n", "INFO {\"server_id\":\"N\"} \r\nPONG\r\n",
 			"INFO {}\r\n-ERR 'Authorization Violation'\r\n", "Authorization Violation"},
 		"redis": {Redis{}, "+PONG\r\n", "*3\r\n$9\r\nsubscribe\r\n$5\r\nbench\r\n:1\r\n", "-NOAUTH Authentication required.\r\n", "NOAUTH"},
-		"mqtt":  {MQTT{}, "\x20\x02\x00\x00", "\x20\x02\x00\x00\x90\x03\x00\x01\x00", "\x20\x02\x00\x05", "20 02 00 05"},
+		"browser": {Browser{}, "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\n\r\nretry: 1000\nid: 0\nevent: registered\n",
+			"HTTP/1.1 503 Service Unavailable\r\n", "503 Service"},
+		"centrifugo": {Centrifugo{}, "HTTP/1.1 200 OK\r\n", "HTTP/1.0 200 OK\r\n\r\n\r\ndata: {\"connect\":{\"subs\":{\"bench\":{}}}}\n",
+			"HTTP/1.1 401 Unauthorized\r\n", "401 Unauthorized"},
+		"mqtt": {MQTT{}, "\x20\x02\x00\x00", "\x20\x02\x00\x00\x90\x03\x00\x01\x00", "\x20\x02\x00\x05", "20 02 00 05"},
 	} {
 		c := play(t, test.publisher+"rest")
 		assert.NoError(t, test.dialect.Publisher(c, "p0", ""), name)

@@ -2,10 +2,12 @@ package dialect
 
 import "fmt"
 
-// Relay is what ./lab/bench/limit speaks as a relay: the line protocol to come in, and then bytes that nobody looks at.
+// Relay is what ./lab/bench/limit speaks as a relay: the line protocol to come in, and then bytes
+// that nobody looks at.
 type Relay struct{ Lines }
 
-// Kernel is what ./lab/bench/limit speaks where it writes by itself. Its messages are the deliveries of this project's broker.
+// Kernel is what ./lab/bench/limit speaks where it writes by itself. Its messages are the
+// deliveries of this project's broker.
 type Kernel struct{ Lines }
 
 // AppendMessage appends what the broker would deliver of a message.

@@ -1,5 +1,6 @@
-// Command limit is what brokers are compared with where there is nothing left to leave out: "limit relay" copies what publishers
-// send to all subscribers and looks at nothing, "limit kernel" has no publishers and writes to all subscribers by itself.
+// Command limit is what brokers are compared with where there is nothing left to leave out: "limit
+// relay" copies what publishers send to all subscribers and looks at nothing, "limit kernel" has no
+// publishers and writes to all subscribers by itself.
 package main
 
 import (

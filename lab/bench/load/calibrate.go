@@ -8,11 +8,11 @@ import (
 )
 
 // Calibrate returns how many blocks of each publisher make a run of about that long, at least one.
-func (j Job) Calibrate(ctx context.Context, target Target, length time.Duration) (blocks int, err error) {
+func (j Job) Calibrate(ctx context.Context, system System, length time.Duration) (blocks int, err error) {
 	for j.Blocks = 1; ; {
 		fastest := time.Duration(math.MaxInt64)
 		for range 2 { // something else may have slowed one of them down
-			r, err := j.Throughput(ctx, target)
+			r, err := j.Throughput(ctx, system)
 			if err != nil {
 				return 0, err
 			}

@@ -17,22 +17,24 @@ import (
 	"pubsublab/lab/bench/dialect"
 )
 
-// Direct is one run at a JetStream stream with no broker before it: every line is a message, published asynchronously, and read by
-// ordered consumers meanwhile. The lines are those of a Job.
+// Direct is one run at a JetStream stream with no broker before it: every line is a message,
+// published asynchronously, and read by ordered consumers meanwhile. The lines are those of a Job.
 type Direct struct {
 	Publishers, Subscribers int // each has a connection of its own
 	Size                    int // of a line, MinSize or more
 	Lines                   int // of each publisher
 	Pending                 int // how many of a publisher's may wait for their acknowledgement
-	// Patience is how long nothing may be acknowledged or arrive before what is missing is called lost; 0 means StreamPatience.
-	Patience time.Duration
+	// Timeout is how long nothing may be acknowledged or arrive before what is missing is called
+	// lost; 0 means StreamTimeout.
+	Timeout time.Duration
 
 	joined func() // called once the consumers are there, in tests
 }
 
-// StreamPatience is how long nothing may go on at a stream before what is missing is called lost. Where each message is synced, a server
-// answers nobody until it has stored all that wait, and an ordered consumer that was disturbed takes some seconds to begin again.
-const StreamPatience = 30 * time.Second
+// StreamTimeout is how long nothing may go on at a stream before what is missing is called lost.
+// Where each message is synced, a server answers nobody until it has stored all that wait, and an
+// ordered consumer that was disturbed takes some seconds to begin again.
+const StreamTimeout = 30 * time.Second
 
 // windows are the numbers of messages of all publishers together that Calibrate tries.
 var windows = []int{256, 1024, 4096, 16384}
@@ -100,16 +102,17 @@ type direct struct {
 	all    chan struct{}
 }
 
-// Run publishes, and waits until everything is acknowledged and has arrived, or too long nothing has. As for a Job, an error means
-// that there is no result, and lines that are lost or garbled are a Problem of it. The result's CPU is 0.
+// Run publishes, and waits until everything is acknowledged and has arrived, or too long nothing
+// has. As for a Job, an error means that there is no result, and lines that are lost or garbled are
+// a Problem of it. The result's CPU is 0.
 func (d Direct) Run(ctx context.Context, at Stream) (Result, error) {
-	d.Patience = cmp.Or(d.Patience, StreamPatience)
+	d.Timeout = cmp.Or(d.Timeout, StreamTimeout)
 	stop, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	run := &direct{Direct: d, at: at, stop: cancel, all: make(chan struct{})}
 	run.unread.Store(int64(d.Subscribers))
 	defer run.close()
-	joining, cancelJoining := context.WithTimeoutCause(stop, StreamPatience, errors.New("it does not work in time"))
+	joining, cancelJoining := context.WithTimeoutCause(stop, StreamTimeout, errors.New("it does not work in time"))
 	defer cancelJoining()
 	for i := range d.Subscribers {
 		if err := run.subscribe(joining, i); err != nil {
@@ -125,7 +128,7 @@ func (d Direct) Run(ctx context.Context, at Stream) (Result, error) {
 			return Result{}, fmt.Errorf("publisher %d: %w", i, err)
 		}
 	}
-	go watch(stop, d.Patience, func() int64 { return run.acked.Load() + run.got.Load() }, cancel)
+	go watch(stop, d.Timeout, func() int64 { return run.acked.Load() + run.got.Load() }, cancel)
 	if d.joined != nil {
 		d.joined()
 	}
@@ -186,13 +189,13 @@ func (d *direct) acknowledged() {
 
 // publish sends what publisher i has to send.
 func (d *direct) publish(ctx context.Context, js jetstream.JetStream, i int) error {
-	block, each := Job{Size: d.Size}.block(Target{Dialect: dialect.Lines{}}, i)
+	block, each := Job{Size: d.Size}.block(System{Dialect: dialect.Lines{}}, i)
 	lines := bytes.Split(block[:len(block)-1], []byte{'\n'})
 	for n := 0; n < d.Lines && ctx.Err() == nil; {
 		line := lines[n%each]
 		if n%each == 0 {
 			line = bytes.Clone(line) // what is not acknowledged may be sent again
-			putMark(line, int64(i)*blockBase+int64(n/each))
+			putStamp(line, int64(i)*blockBase+int64(n/each))
 		}
 		_, err := js.PublishAsync(d.at.Subject, line)
 		if errors.Is(err, jetstream.ErrTooManyStalledMsgs) {
@@ -207,7 +210,8 @@ func (d *direct) publish(ctx context.Context, js jetstream.JetStream, i int) err
 	return nil
 }
 
-// hello is published before a run, until each consumer is known to work: a new one may be told that nobody answers in its cluster.
+// hello is published before a run, until each consumer is known to work: a new one may be told that
+// nobody answers in its cluster.
 const hello = "hello"
 
 // subscribe has subscriber i receive from now on.
@@ -217,7 +221,7 @@ func (d *direct) subscribe(ctx context.Context, i int) error {
 		return err
 	}
 	got, want := 0, d.Publishers*d.Lines
-	check := marks{size: d.Size, each: inTurn(d.Publishers)}
+	check := stampScanner{size: d.Size, each: inTurn(d.Publishers)}
 	works := make(chan struct{}, 1)
 	take := func(m jetstream.Msg) {
 		if string(m.Data()) == hello {
@@ -255,7 +259,8 @@ func (d *direct) subscribe(ctx context.Context, i int) error {
 	}
 }
 
-// consume begins to read at a hello of its own. What is new to a replica that is behind may be older than that.
+// consume begins to read at a hello of its own. What is new to a replica that is behind may be
+// older than that.
 func (d *direct) consume(ctx context.Context, js jetstream.JetStream, take jetstream.MessageHandler) (jetstream.ConsumeContext, <-chan error, error) {
 	ack, err := js.Publish(ctx, d.at.Subject, []byte(hello))
 	if err != nil {

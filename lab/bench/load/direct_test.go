@@ -36,7 +36,7 @@ func startStream(t *testing.T, limits jetstream.StreamConfig) Stream {
 	return Stream{URL: s.ClientURL(), Name: "direct", Subject: "direct"}
 }
 
-var smallDirect = Direct{Publishers: 2, Subscribers: 2, Size: 64, Lines: 1500, Pending: 100, Patience: 300 * time.Millisecond}
+var smallDirect = Direct{Publishers: 2, Subscribers: 2, Size: 64, Lines: 1500, Pending: 100, Timeout: 300 * time.Millisecond}
 
 func TestDirect(t *testing.T) {
 	stream := startStream(t, jetstream.StreamConfig{})

@@ -8,8 +8,9 @@ import (
 // settle is how long a broker is left alone before its memory is read.
 const settle = 300 * time.Millisecond
 
-// Idle returns how many bytes of resident memory a broker takes for each of so many subscribers that receive nothing.
-func Idle(ctx context.Context, target Target, subscribers int, resident func() (uint64, error)) (float64, error) {
+// Idle returns how many bytes of resident memory a broker takes for each of so many subscribers
+// that receive nothing.
+func Idle(ctx context.Context, system System, subscribers int, resident func() (uint64, error)) (float64, error) {
 	quiet := func() (uint64, error) {
 		select {
 		case <-time.After(settle):
@@ -22,7 +23,7 @@ func Idle(ctx context.Context, target Target, subscribers int, resident func() (
 	if err != nil {
 		return 0, err
 	}
-	crowd, err := target.gather(ctx, 0, subscribers, noTopic)
+	crowd, err := system.gather(ctx, 0, subscribers, noTopic)
 	if err != nil {
 		return 0, err
 	}

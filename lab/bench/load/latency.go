@@ -15,8 +15,9 @@ import (
 // warmUp is the begin of a latency run that is not recorded.
 const warmUp = 200 * time.Millisecond
 
-// Pace is a run at a fixed rate. Every line holds the time at which the schedule wanted it sent, and latency is counted from
-// then until the subscriber's read returned: a broker that holds publishers up makes all lines behind late, and that shows.
+// Pace is a run at a fixed rate. Every line holds the time at which the schedule wanted it sent,
+// and latency is counted from then until the subscriber's read returned: a broker that holds
+// publishers up makes all lines behind late, and that shows.
 type Pace struct {
 	Publishers, Subscribers int
 	Size                    int
@@ -30,8 +31,8 @@ type Latencies = hdrhistogram.Histogram
 func newLatencies() *Latencies { return hdrhistogram.New(1, time.Minute.Microseconds(), 3) }
 
 // Latency returns what the subscribers saw. Lines that are lost are an error here.
-func (p Pace) Latency(ctx context.Context, target Target) (*Latencies, error) {
-	crowd, err := target.gather(ctx, p.Publishers, p.Subscribers, noTopic)
+func (p Pace) Latency(ctx context.Context, system System) (*Latencies, error) {
+	crowd, err := system.gather(ctx, p.Publishers, p.Subscribers, noTopic)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (p Pace) Latency(ctx context.Context, target Target) (*Latencies, error) {
 	var all sync.WaitGroup
 	for i, conn := range crowd.publishers {
 		go io.Copy(io.Discard, conn)
-		all.Go(func() { p.publish(conn, target, start, i, lines) })
+		all.Go(func() { p.publish(conn, system, start, i, lines) })
 	}
 	merged := newLatencies()
 	failed := make([]error, p.Subscribers)
@@ -72,13 +73,13 @@ func (p Pace) Latency(ctx context.Context, target Target) (*Latencies, error) {
 }
 
 // publish writes each line at its time, and all that are due at once.
-func (p Pace) publish(conn io.Writer, target Target, start time.Time, publisher, lines int) {
+func (p Pace) publish(conn io.Writer, system System, start time.Time, publisher, lines int) {
 	runtime.LockOSThread() // a thread of its own sleeps more exactly than a goroutine
 	defer runtime.UnlockOSThread()
 	finerSleep()
 	interval := time.Second * time.Duration(p.Publishers) / time.Duration(p.Rate)
 	phase := interval * time.Duration(publisher) / time.Duration(p.Publishers)
-	message := target.Dialect.AppendMessage(nil, "", payload(p.Size, true))
+	message := system.Dialect.AppendMessage(nil, "", payload(p.Size, true))
 	at := bytes.IndexByte(message, '@')
 	var block []byte
 	for i := 0; i < lines; {
@@ -88,7 +89,7 @@ func (p Pace) publish(conn io.Writer, target Target, start time.Time, publisher,
 		}
 		block = block[:0]
 		for now := time.Since(start); i < lines && due <= now; i++ {
-			putMark(message[at:], int64(due))
+			putStamp(message[at:], int64(due))
 			block = append(block, message...)
 			due += interval
 		}
@@ -101,7 +102,7 @@ func (p Pace) publish(conn io.Writer, target Target, start time.Time, publisher,
 // receive records so many lines.
 func (p Pace) receive(conn io.Reader, start time.Time, lines int, seen *Latencies) error {
 	var now time.Duration
-	check := marks{size: p.Size, each: func(due int64) error {
+	check := stampScanner{size: p.Size, each: func(due int64) error {
 		lines--
 		if time.Duration(due) < warmUp {
 			return nil

@@ -22,8 +22,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// relay is a broker of whole lines, spoilt by what is to be noticed: spoil gets each line with its number and returns what
-// subscribers get instead.
+// relay is a broker of whole lines, spoilt by what is to be noticed: spoil gets each line with its
+// number and returns what subscribers get instead.
 type relay struct {
 	t     *testing.T
 	spoil func(n int, line []byte) []byte
@@ -34,11 +34,11 @@ type relay struct {
 	lines       int
 }
 
-func startRelay(t *testing.T, spoil func(int, []byte) []byte) Target {
+func startRelay(t *testing.T, spoil func(int, []byte) []byte) System {
 	return (&relay{t: t, spoil: spoil}).start()
 }
 
-func (r *relay) start() Target {
+func (r *relay) start() System {
 	t := r.t
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func (r *relay) start() Target {
 			sessions.Go(func() { r.serve(conn) })
 		}
 	})
-	return Target{
+	return System{
 		Dialect: dialect.Lines{},
 		Dial:    func(context.Context, int) (net.Conn, error) { return net.Dial("tcp", listener.Addr().String()) },
 		CPU:     func() (time.Duration, error) { return 0, nil },
@@ -102,7 +102,7 @@ func (r *relay) serve(conn net.Conn) {
 	}
 }
 
-var small = Job{Publishers: 1, Subscribers: 2, Size: 1000, Blocks: 3, Patience: 300 * time.Millisecond}
+var small = Job{Publishers: 1, Subscribers: 2, Size: 1000, Blocks: 3, Timeout: 300 * time.Millisecond}
 
 func TestThroughput(t *testing.T) {
 	r, err := small.Throughput(t.Context(), startRelay(t, nil))
@@ -146,7 +146,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 }
 
 func TestAcknowledged(t *testing.T) {
-	job := Job{Publishers: 2, Subscribers: 1, Size: 1000, Acks: true, Blocks: 3, Patience: 300 * time.Millisecond}
+	job := Job{Publishers: 2, Subscribers: 1, Size: 1000, Acks: true, Blocks: 3, Timeout: 300 * time.Millisecond}
 	const lines = 3 * (BlockSize / 1001)
 	const pause = 50 * time.Millisecond
 	r, err := job.Throughput(t.Context(), (&relay{t: t, ack: func(n int) string {
@@ -176,24 +176,24 @@ func TestAcknowledged(t *testing.T) {
 }
 
 func TestCutOff(t *testing.T) {
-	var target Target
+	var system System
 	var conns []net.Conn
-	target = startRelay(t, func(n int, line []byte) []byte {
+	system = startRelay(t, func(n int, line []byte) []byte {
 		if n == 100 {
 			conns[0].Close()
 		}
 		return line
 	})
-	dial := target.Dial
+	dial := system.Dial
 	var mu sync.Mutex
-	target.Dial = func(ctx context.Context, client int) (net.Conn, error) {
+	system.Dial = func(ctx context.Context, client int) (net.Conn, error) {
 		c, err := dial(ctx, client)
 		mu.Lock()
 		conns = append(conns, c)
 		mu.Unlock()
 		return c, err
 	}
-	r, err := small.Throughput(t.Context(), target)
+	r, err := small.Throughput(t.Context(), system)
 	require.NoError(t, err)
 	assert.Contains(t, r.Problem, "lost")
 	assert.Contains(t, r.Problem, "was cut off")
@@ -201,9 +201,9 @@ func TestCutOff(t *testing.T) {
 
 // Publishers are never further ahead of the slowest subscriber than the window.
 func TestWindow(t *testing.T) {
-	job := Job{Publishers: 2, Subscribers: 2, Size: 1000, Blocks: 100, Patience: 300 * time.Millisecond}
-	target := startRelay(t, func(_ int, line []byte) []byte { return nil })
-	r, err := job.Throughput(t.Context(), target)
+	job := Job{Publishers: 2, Subscribers: 2, Size: 1000, Blocks: 100, Timeout: 300 * time.Millisecond}
+	system := startRelay(t, func(_ int, line []byte) []byte { return nil })
+	r, err := job.Throughput(t.Context(), system)
 	require.NoError(t, err)
 	assert.Equal(t, "lost 100 %", r.Problem)
 	assert.Less(t, r.Expected/2*1000, int64(window+3*BlockSize), "it stopped where nothing arrived")
@@ -211,18 +211,18 @@ func TestWindow(t *testing.T) {
 
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	target := startRelay(t, func(n int, line []byte) []byte {
+	system := startRelay(t, func(n int, line []byte) []byte {
 		cancel()
 		return nil
 	})
-	_, err := Job{Publishers: 1, Subscribers: 1, Size: 64, Blocks: 1, Patience: time.Minute}.Throughput(ctx, target)
+	_, err := Job{Publishers: 1, Subscribers: 1, Size: 64, Blocks: 1, Timeout: time.Minute}.Throughput(ctx, system)
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
 func TestNobodyIsLetIn(t *testing.T) {
-	target := startRelay(t, nil)
-	target.Dialect = dialect.MQTT{}
-	_, err := small.Throughput(t.Context(), target)
+	system := startRelay(t, nil)
+	system.Dialect = dialect.MQTT{}
+	_, err := small.Throughput(t.Context(), system)
 	assert.ErrorContains(t, err, "is not let in")
 }
 
@@ -240,25 +240,26 @@ func TestLatency(t *testing.T) {
 	assert.Positive(t, seen.Min())
 }
 
-// What holds the publisher up is not omitted: all lines that should have been sent meanwhile are late.
+// What holds the publisher up is not omitted: all lines that should have been sent meanwhile are
+// late.
 func TestLatencyOmitsNothing(t *testing.T) {
 	const pause = 150 * time.Millisecond
-	target := startRelay(t, func(n int, line []byte) []byte {
+	system := startRelay(t, func(n int, line []byte) []byte {
 		if n == 300 {
 			time.Sleep(pause) // it is what is measured
 		}
 		return line
 	})
 	pace := Pace{Publishers: 1, Subscribers: 1, Size: 64, Rate: 1000, Duration: 500 * time.Millisecond}
-	seen, err := pace.Latency(t.Context(), target)
+	seen, err := pace.Latency(t.Context(), system)
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, seen.Max(), pause.Microseconds()*99/100)
 	assert.Greater(t, seen.ValueAtQuantile(75), pause.Microseconds()/10, "not one line is late, but half of them")
 }
 
 func TestLatencyOfLostLines(t *testing.T) {
-	target := startRelay(t, func(n int, line []byte) []byte { return bytes.Replace(line, []byte("@"), []byte("@x"), 1) })
+	system := startRelay(t, func(n int, line []byte) []byte { return bytes.Replace(line, []byte("@"), []byte("@x"), 1) })
 	pace := Pace{Publishers: 1, Subscribers: 1, Size: 64, Rate: 1000, Duration: 100 * time.Millisecond}
-	_, err := pace.Latency(t.Context(), target)
+	_, err := pace.Latency(t.Context(), system)
 	assert.ErrorContains(t, err, "garbled")
 }

@@ -23,11 +23,13 @@ const (
 	BlockSize = 64 << 10
 	// kernelBlock is of what the kernel writes at once: nobody has to read it in first.
 	kernelBlock = 256 << 10
-	// readSize is of what subscribers read at once. Larger ones cost more, because the bytes have left the cache when they are counted.
+	// readSize is of what subscribers read at once. Larger ones cost more, because the bytes have
+	// left the cache when they are counted.
 	readSize = 64 << 10
 
-	// window is how far publishers may be ahead of the slowest subscriber, in bytes of payloads. Brokers without flow control
-	// would otherwise pile up what they cannot deliver until they cut off who is slow.
+	// window is how far publishers may be ahead of the slowest subscriber, in bytes of payloads.
+	// Brokers without flow control would otherwise pile up what they cannot deliver until they cut
+	// off who is slow.
 	window = 4 << 20
 
 	// linger is how long subscribers look out for deliveries that should not be.
@@ -41,8 +43,9 @@ type Job struct {
 	Topics                  bool // publisher i has a topic of its own, and only subscriber i wants it
 	Acks                    bool // publishers in the line protocol ask for acknowledgements, and time goes on until they have them
 	Blocks                  int  // so many does each publisher send
-	// Patience is how long nothing may arrive before what is missing is called lost; 0 means 3 seconds.
-	Patience time.Duration
+	// Timeout is how long nothing may arrive before what is missing is called lost; 0 means 3
+	// seconds.
+	Timeout time.Duration
 }
 
 // Result is what came of a Job. It is good where Problem is empty.
@@ -59,7 +62,7 @@ func (r Result) Rate() float64 { return float64(r.Delivered) / r.Elapsed.Seconds
 // throughput is a Job that runs.
 type throughput struct {
 	Job
-	target   Target
+	system   System
 	crowd    *crowd
 	lines    int64 // of one block
 	start    time.Time
@@ -71,57 +74,62 @@ type throughput struct {
 	answered []time.Duration // by publisher, the last
 }
 
-// Throughput runs a job. An error means that there is no result; lost or garbled lines are a Problem of the result.
-func (j Job) Throughput(ctx context.Context, target Target) (Result, error) {
+// Throughput runs a job. An error means that there is no result; lost or garbled lines are a
+// Problem of the result.
+func (j Job) Throughput(ctx context.Context, system System) (Result, error) {
 	topic := noTopic
 	if j.Topics {
 		topic = ownTopic
 	}
 	if j.Acks {
-		target.Dialect = dialect.Lines{Ack: true}
+		system.Dialect = dialect.Lines{Ack: true}
 	}
-	crowd, err := target.gather(ctx, j.Publishers, j.Subscribers, topic)
+	crowd, err := system.gather(ctx, j.Publishers, j.Subscribers, topic)
 	if err != nil {
 		return Result{}, err
 	}
-	return j.new(target, crowd).run(ctx)
+	return j.new(system, crowd).run(ctx)
 }
 
-func (j Job) new(target Target, crowd *crowd) *throughput {
-	j.Patience = cmp.Or(j.Patience, 3*time.Second)
-	_, lines := j.block(target, 0)
+func (j Job) new(system System, crowd *crowd) *throughput {
+	j.Timeout = cmp.Or(j.Timeout, 3*time.Second)
+	_, lines := j.block(system, 0)
 	return &throughput{
-		Job: j, target: target, crowd: crowd, lines: int64(lines),
+		Job: j, system: system, crowd: crowd, lines: int64(lines),
 		sent: make([]atomic.Int64, j.Publishers), got: make([]atomic.Int64, j.Subscribers), ended: make([]time.Duration, j.Subscribers),
 		acked: make([]atomic.Int64, j.Publishers), answered: make([]time.Duration, j.Publishers),
 	}
 }
 
-// block makes the whole messages that a publisher sends again and again. The first has a mark.
-func (j Job) block(target Target, publisher int) (block []byte, lines int) {
+// block makes the whole messages that a publisher sends again and again. The first has a stamp.
+func (j Job) block(system System, publisher int) (block []byte, lines int) {
 	topic, size := "", BlockSize
 	if j.Topics {
 		topic = ownTopic(publisher)
 	}
-	if _, ok := target.Dialect.(dialect.Kernel); ok {
+	if _, ok := system.Dialect.(dialect.Kernel); ok {
 		size = kernelBlock
 	}
 	for {
-		longer := target.Dialect.AppendMessage(block, topic, payload(j.Size, lines == 0))
+		longer := system.Dialect.AppendMessage(block, topic, payload(j.Size, lines == 0))
 		if lines > 0 && len(longer) > size {
+			if batcher, ok := system.Dialect.(dialect.Batcher); ok {
+				block = batcher.Request(topic, block)
+			}
 			return block, lines
 		}
 		block, lines = longer, lines+1
 	}
 }
 
-// run publishes, and reads until everything has arrived or too long nothing has. It closes the crowd.
+// run publishes, and reads until everything has arrived or too long nothing has. It closes the
+// crowd.
 func (t *throughput) run(ctx context.Context) (Result, error) {
 	defer t.crowd.close()
 	stop, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	context.AfterFunc(stop, t.crowd.close)
-	before, err := t.target.CPU()
+	before, err := t.system.CPU()
 	if err != nil {
 		return Result{}, err
 	}
@@ -148,10 +156,10 @@ func (t *throughput) run(ctx context.Context) (Result, error) {
 			}
 		})
 	}
-	go watch(stop, t.Patience, t.progress, cancel)
+	go watch(stop, t.Timeout, t.progress, cancel)
 	receiving.Wait()
 	problem := context.Cause(stop)
-	after, err := t.target.CPU()
+	after, err := t.system.CPU()
 	t.cpu = after - before
 	cancel(nil)
 	publishing.Wait()
@@ -208,8 +216,8 @@ func (t *throughput) sentTo(i int) (n int64) {
 
 func (t *throughput) publish(ctx context.Context, i int) {
 	conn := t.crowd.publishers[i]
-	block, _ := t.block(t.target, i)
-	if kernel, ok := t.target.Dialect.(dialect.Kernel); ok {
+	block, _ := t.block(t.system, i)
+	if kernel, ok := t.system.Dialect.(dialect.Kernel); ok {
 		t.sent[i].Add(t.lines * int64(t.Blocks))
 		if i == 0 { // for all
 			kernel.Order(conn, t.Blocks*t.Publishers, block)
@@ -221,7 +229,7 @@ func (t *throughput) publish(ctx context.Context, i int) {
 		if !t.room(ctx, i) {
 			return
 		}
-		putMark(block[at:], int64(i)*blockBase+int64(n))
+		putStamp(block[at:], int64(i)*blockBase+int64(n))
 		t.sent[i].Add(t.lines)
 		if _, err := conn.Write(block); err != nil {
 			return // who is not served sees it: the subscribers
@@ -278,8 +286,8 @@ func (t *throughput) receive(i int) error {
 	if !t.Topics {
 		want *= int64(t.Publishers)
 	}
-	counter := t.target.Dialect.NewCounter()
-	check := marks{size: t.Size, each: inTurn(t.Publishers)}
+	counter := t.system.Dialect.NewCounter()
+	check := stampScanner{size: t.Size, each: inTurn(t.Publishers)}
 	buf := make([]byte, readSize)
 	for got := int64(0); got < want; {
 		n, err := conn.Read(buf)
@@ -289,7 +297,7 @@ func (t *throughput) receive(i int) error {
 		if got = t.got[i].Add(int64(counter.Count(buf[:n]))); got >= want {
 			t.ended[i] = time.Since(t.start)
 		}
-		if !t.target.Limit {
+		if !t.system.Limit {
 			if err := check.look(buf[:n]); err != nil {
 				return err
 			}
@@ -315,11 +323,11 @@ func (t *throughput) progress() (n int64) {
 	return n
 }
 
-// watch ends a run in which nothing goes on any more for as long as patience is. It looks often, so that a pause of the whole machine
-// is not taken for one of the broker.
-func watch(ctx context.Context, patience time.Duration, progress func() int64, stop func(error)) {
+// watch ends a run in which nothing goes on any more for as long as the timeout is. It looks often,
+// so that a pause of the whole machine is not taken for one of the broker.
+func watch(ctx context.Context, timeout time.Duration, progress func() int64, stop func(error)) {
 	const looks = 10
-	ticker := time.NewTicker(patience / looks)
+	ticker := time.NewTicker(timeout / looks)
 	defer ticker.Stop()
 	for last, idle := int64(0), 0; idle < looks; {
 		select {

@@ -17,7 +17,8 @@ import (
 	"pubsublab/lab/bench/load"
 )
 
-// Cluster is NATS servers with JetStream that run, each with a folder of its own. All streams in it have a replica at every server.
+// Cluster is NATS servers with JetStream that run, each with a folder of its own. All streams in it
+// have a replica at every server.
 type Cluster struct {
 	URLs []string // of the servers
 
@@ -28,8 +29,9 @@ type Cluster struct {
 	js       jetstream.JetStream
 }
 
-// StartCluster starts so many servers, 1 or 3, and returns once streams can be made. They keep their data in dir, which it makes and
-// Stop removes. With always they sync to disk before they acknowledge, otherwise when they come to it.
+// StartCluster starts so many servers, 1 or 3, and returns once streams can be made. They keep
+// their data in dir, which it makes and Stop removes. With always they sync to disk before they
+// acknowledge, otherwise when they come to it.
 func (p *Peer) StartCluster(ctx context.Context, dir string, servers int, always bool) (*Cluster, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
@@ -43,9 +45,12 @@ func (p *Peer) StartCluster(ctx context.Context, dir string, servers int, always
 }
 
 func (c *Cluster) start(ctx context.Context, p *Peer, servers int, always bool) error {
-	ports, err := freePorts(2 * servers)
-	if err != nil {
-		return err
+	ports := make([]string, 2*servers)
+	for i := range ports {
+		var err error
+		if ports[i], err = freePort(ctx); err != nil {
+			return err
+		}
 	}
 	routes := make([]string, servers)
 	for i := range routes {
@@ -75,6 +80,7 @@ func (c *Cluster) start(ctx context.Context, p *Peer, servers int, always bool) 
 		c.URLs = append(c.URLs, "nats://"+s.address)
 		c.monitors = append(c.monitors, "127.0.0.1:"+ports[servers+i])
 	}
+	var err error
 	if c.nc, err = nats.Connect(strings.Join(c.URLs, ",")); err != nil {
 		return err
 	}
@@ -107,7 +113,8 @@ func (c *Cluster) ready(ctx context.Context) error {
 	}
 }
 
-// MakeStream makes a stream as brokers have them. Its URL is that of the server that leads it, to spare its clients a way.
+// MakeStream makes a stream as brokers have them. Its URL is that of the server that leads it, to
+// spare its clients a way.
 func (c *Cluster) MakeStream(ctx context.Context, name string) (*load.Stream, error) {
 	stream, err := c.js.CreateStream(ctx, jetstream.StreamConfig{
 		Name: name, Subjects: []string{name}, Storage: jetstream.FileStorage, Replicas: len(c.servers), MaxBytes: 1 << 30,
@@ -126,7 +133,8 @@ func (c *Cluster) MakeStream(ctx context.Context, name string) (*load.Stream, er
 	return &load.Stream{URL: url, Name: name, Subject: name}, nil
 }
 
-// DeleteStream deletes a stream, and what a broker has put beside it, to spare the disk. What is left goes with Stop.
+// DeleteStream deletes a stream, and what a broker has put beside it, to spare the disk. What is
+// left goes with Stop.
 func (c *Cluster) DeleteStream(name string) {
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
@@ -148,7 +156,8 @@ func allCPU(servers []*Server) (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// ReadByBrokers is how many bytes of messages the servers have sent to the brokers that run, without what the protocol puts around them.
+// ReadByBrokers is how many bytes of messages the servers have sent to the brokers that run,
+// without what the protocol puts around them.
 func (c *Cluster) ReadByBrokers(ctx context.Context) (sum int64, err error) {
 	for _, monitor := range c.monitors {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+monitor+"/connz", nil)
@@ -193,13 +202,14 @@ func (c *Cluster) Stop() {
 	os.RemoveAll(c.dir)
 }
 
-// brokerPatience is more than a broker itself has with a stream that cannot be used yet.
-const brokerPatience = 40 * time.Second
+// brokerTimeout is more than a broker itself has with a stream that cannot be used yet.
+const brokerTimeout = 40 * time.Second
 
 // Brokers are several that share the stream of a cluster.
 type Brokers struct {
-	// Target is all of them: clients are spread over them in turn, a lone publisher is at the first.
-	Target load.Target
+	// System is all of them: clients are spread over them in turn, a lone publisher is at the
+	// first.
+	System load.System
 
 	servers []*Server
 }
@@ -209,7 +219,7 @@ func (p *Peer) StartBrokers(ctx context.Context, c *Cluster, brokers int, stream
 	b := &Brokers{}
 	for i := range brokers {
 		one := *p
-		one.Key, one.patience = fmt.Sprintf("broker-%d", i+1), brokerPatience
+		one.Key, one.timeout = fmt.Sprintf("broker-%d", i+1), brokerTimeout
 		one.args = func(s setting) ([]string, string) {
 			args := []string{"--host=127.0.0.1", "--journal=" + strings.Join(c.URLs, ","), "--stream=" + stream}
 			return append(args, s.port), ""
@@ -221,10 +231,10 @@ func (p *Peer) StartBrokers(ctx context.Context, c *Cluster, brokers int, stream
 		}
 		b.servers = append(b.servers, s)
 	}
-	b.Target = b.servers[0].Target
-	b.Target.CPU = func() (time.Duration, error) { return allCPU(b.servers) }
-	b.Target.Dial = func(ctx context.Context, client int) (net.Conn, error) {
-		return b.servers[client%len(b.servers)].Target.Dial(ctx, client)
+	b.System = b.servers[0].System
+	b.System.CPU = func() (time.Duration, error) { return allCPU(b.servers) }
+	b.System.Dial = func(ctx context.Context, client int) (net.Conn, error) {
+		return b.servers[client%len(b.servers)].System.Dial(ctx, client)
 	}
 	return b, nil
 }

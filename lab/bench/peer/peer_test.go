@@ -3,13 +3,13 @@ package peer
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/lab/bench/dialect"
+	"pubsublab/lab/bench/load"
 )
 
 func TestMissing(t *testing.T) {
@@ -52,9 +52,9 @@ func TestServer(t *testing.T) {
 	assert.Positive(t, resident)
 	_, err = s.CPU()
 	assert.NoError(t, err)
-	require.NoError(t, s.Target.Try(t.Context()))
+	require.NoError(t, s.System.Try(t.Context()))
 	s.Stop()
-	assert.Error(t, s.Target.Try(t.Context()))
+	assert.Error(t, s.System.Try(t.Context()))
 	_, err = s.CPU()
 	assert.ErrorContains(t, err, "relay is gone")
 }
@@ -69,9 +69,33 @@ func TestClusterThatDoesNotStart(t *testing.T) {
 	assert.NoDirExists(t, dir)
 }
 
-func TestPorts(t *testing.T) {
-	ports, err := freePorts(50)
+// What is read of a journal's frames is what the broker has written.
+func TestFrames(t *testing.T) {
+	dir := t.TempDir()
+	found, _, err := Find(t.Context(), dir, []string{"lab"}, func(string) {})
 	require.NoError(t, err)
-	slices.Sort(ports)
-	assert.Len(t, slices.Compact(ports), 50)
+	journal := filepath.Join(dir, "journal")
+	_, _, err = Frames(journal, JournalEnd{})
+	assert.ErrorContains(t, err, "there is no journal in")
+	s, err := found[0].StartJournal(t.Context(), journal, 1<<30)
+	require.NoError(t, err)
+	defer func() { s.Stop() }()
+	end, sizes, err := Frames(journal, JournalEnd{})
+	require.NoError(t, err)
+	assert.Empty(t, sizes, "who comes and goes is no message")
+	for range 2 { // over a restart, too
+		turns := load.OneByOne{Publishers: 1, Size: 64, Duration: 1}
+		_, err = turns.Run(t.Context(), load.LineTurns(s.System))
+		require.NoError(t, err)
+		s.Stop() // what it writes about those who leave is written, or is not
+		if end, sizes, err = Frames(journal, end); assert.NoError(t, err) {
+			assert.Len(t, sizes, 2, "lines were sent one by one")
+		}
+		for _, size := range sizes {
+			assert.Greater(t, size, 64+frameHeader)
+			assert.Less(t, size, 64+frameHeader+100)
+		}
+		s, err = found[0].StartJournal(t.Context(), journal, 1<<30)
+		require.NoError(t, err)
+	}
 }

@@ -10,12 +10,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
-	"github.com/shirou/gopsutil/v4/process"
-
 	"pubsublab/lab/bench/load"
+	"pubsublab/lab/internal/proc"
 )
 
 // startTimeout is how long a server may take until it lets a client in.
@@ -24,34 +24,32 @@ const startTimeout = 10 * time.Second
 // Server is a peer that runs.
 type Server struct {
 	Peer   *Peer
-	Target load.Target
+	System load.System
 
-	address  string
-	command  *exec.Cmd
-	ended    chan struct{}
-	observed *process.Process
-	log      string // file of all its output
+	address string
+	process *proc.Process
+	log     string // file of all its output
 }
 
-// Start runs a peer on a free port and returns once it lets clients in. Its files go to dir, which exists. A certificate makes it
-// speak TLS.
+// Start runs a peer on a free port and returns once it lets clients in. Its files go to dir, which
+// exists. A certificate makes it speak TLS.
 func (p *Peer) Start(ctx context.Context, dir string, certificate *Certificate) (*Server, error) {
-	ports, err := freePorts(1)
+	port, err := freePort(ctx)
 	if err != nil {
 		return nil, err
 	}
-	at := setting{port: ports[0], config: filepath.Join(dir, p.Key+".conf"), user: currentUser(), dataPath: dir}
-	s := &Server{Peer: p, ended: make(chan struct{}), log: filepath.Join(dir, p.Key+".log")}
-	s.Target = load.Target{Dialect: p.Dialect, Limit: p.Limit, CPU: s.CPU}
-	s.address = net.JoinHostPort("127.0.0.1", at.port)
+	at := setting{port: port, config: filepath.Join(dir, p.Key+cmp.Or(p.configType, ".conf")), user: currentUser(), dataPath: dir}
+	s := &Server{Peer: p, log: filepath.Join(dir, p.Key+".log")}
+	s.System = load.System{Dialect: p.Dialect, Limit: p.Limit, CPU: s.CPU}
+	s.address = net.JoinHostPort(proc.Loopback, at.port)
 	if certificate == nil {
-		s.Target.Dial = func(ctx context.Context, _ int) (net.Conn, error) {
+		s.System.Dial = func(ctx context.Context, _ int) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", s.address)
 		}
 	} else {
 		at.cert, at.key = certificate.CertFile, certificate.KeyFile
 		dialer := &tls.Dialer{Config: &tls.Config{RootCAs: certificate.pool}}
-		s.Target.Dial = func(ctx context.Context, _ int) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", s.address) }
+		s.System.Dial = func(ctx context.Context, _ int) (net.Conn, error) { return dialer.DialContext(ctx, "tcp", s.address) }
 	}
 	args, config := p.args(at)
 	if config != "" {
@@ -64,14 +62,12 @@ func (p *Peer) Start(ctx context.Context, dir string, certificate *Certificate) 
 		return nil, err
 	}
 	defer log.Close()
-	s.command = exec.Command(p.program, args...)
-	s.command.Dir, s.command.Env = dir, environment()
-	s.command.Stdout, s.command.Stderr = log, log
-	s.command.SysProcAttr = ownGroup()
-	if err := s.command.Start(); err != nil {
+	command := exec.Command(p.program, args...)
+	command.Dir, command.Env = dir, proc.WithoutOurs()
+	command.Stdout, command.Stderr = log, log
+	if s.process, err = proc.Start(command, ""); err != nil {
 		return nil, err
 	}
-	go func() { s.command.Wait(); close(s.ended) }()
 	if err := s.ready(ctx); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("%s: %w%s", p.Title, err, s.lastWords())
@@ -81,17 +77,14 @@ func (p *Peer) Start(ctx context.Context, dir string, certificate *Certificate) 
 
 // ready waits until it lets a publisher in.
 func (s *Server) ready(ctx context.Context) (err error) {
-	if s.observed, err = process.NewProcess(int32(s.command.Process.Pid)); err != nil {
-		return fmt.Errorf("it does not start: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Peer.patience, startTimeout))
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Peer.timeout, startTimeout))
 	defer cancel()
 	for {
-		if err = s.Target.Try(ctx); err == nil {
+		if err = s.System.Try(ctx); err == nil {
 			return nil
 		}
 		select {
-		case <-s.ended:
+		case <-s.process.Done():
 			return errors.New("it ended at once")
 		case <-ctx.Done():
 			return fmt.Errorf("it lets nobody in: %w", err)
@@ -102,26 +95,26 @@ func (s *Server) ready(ctx context.Context) (err error) {
 
 // CPU is the time it has used, in user and in system mode.
 func (s *Server) CPU() (time.Duration, error) {
-	times, err := s.observed.Times()
+	used, err := s.process.CPU()
 	if err != nil {
 		return 0, fmt.Errorf("%s is gone: %w%s", s.Peer.Title, err, s.lastWords())
 	}
-	return time.Duration((times.User + times.System) * float64(time.Second)), nil
+	return used, nil
 }
 
 // Resident is its memory, in bytes.
 func (s *Server) Resident() (uint64, error) {
-	info, err := s.observed.MemoryInfo()
+	resident, err := s.process.Resident()
 	if err != nil {
 		return 0, fmt.Errorf("%s is gone: %w%s", s.Peer.Title, err, s.lastWords())
 	}
-	return info.RSS, nil
+	return resident, nil
 }
 
 // Stop ends it and waits for that. Nobody is served any more, so it need not be asked.
 func (s *Server) Stop() {
-	s.command.Process.Kill()
-	<-s.ended
+	_ = s.process.Kill()
+	<-s.process.Done()
 }
 
 // lastWords are the end of what it printed, for errors.
@@ -134,29 +127,8 @@ func (s *Server) lastWords() string {
 	return "; its last words: " + strings.Join(lines[max(0, len(lines)-3):], " | ")
 }
 
-// environment is this process's without what would configure our broker.
-func environment() (env []string) {
-	for _, setting := range os.Environ() {
-		if !strings.HasPrefix(setting, "PUBSUB_") {
-			env = append(env, setting)
-		}
-	}
-	return env
-}
-
-// freePorts returns so many different ones.
-func freePorts(n int) (ports []string, err error) {
-	for range n {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer listener.Close() // when all are known, so that none is given twice
-		_, port, err := net.SplitHostPort(listener.Addr().String())
-		if err != nil {
-			return nil, err
-		}
-		ports = append(ports, port)
-	}
-	return ports, nil
+// freePort is one of [proc.FreePort] as text.
+func freePort(ctx context.Context) (string, error) {
+	port, err := proc.FreePort(ctx, proc.Loopback)
+	return strconv.Itoa(port), err
 }

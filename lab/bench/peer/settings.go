@@ -6,8 +6,8 @@ import (
 	"os/user"
 )
 
-// Each broker runs as it comes, with the limits raised at which it would cut off subscribers that are slow for a moment, and with
-// nothing written to disk.
+// Each broker runs as it comes, with the limits raised at which it would cut off subscribers that
+// are slow for a moment, and with nothing written to disk.
 
 func labArgs(s setting) ([]string, string) {
 	args := []string{"--host=127.0.0.1"}
@@ -44,6 +44,21 @@ func mosquittoArgs(s setting) ([]string, string) {
 		config += fmt.Sprintf("certfile %s\nkeyfile %s\n", s.cert, s.key)
 	}
 	return []string{"-c", s.config}, config
+}
+
+func labWebArgs(s setting) ([]string, string) {
+	return []string{"--host=127.0.0.1", "--http=127.0.0.1:" + s.port, "0"}, ""
+}
+
+func centrifugoArgs(s setting) ([]string, string) {
+	return []string{"--config", s.config}, fmt.Sprintf(`{
+	"http_server": {"address": "127.0.0.1", "port": %q},
+	"log": {"level": "error"},
+	"usage_stats": {"disabled": true},
+	"client": {"insecure": true, "queue_max_size": 1073741824},
+	"http_api": {"insecure": true},
+	"uni_sse": {"enabled": true}
+}`, s.port)
 }
 
 func limitArgs(kind string) func(setting) ([]string, string) {

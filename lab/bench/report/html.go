@@ -57,10 +57,10 @@ func HTML(out io.Writer, r *bench.Report) error {
 	}
 	for _, w := range r.Workloads {
 		switch w.Kind {
-		case bench.Throughput, bench.Replay:
+		case bench.Throughput, bench.History:
 			plot, failed := bars(r, w, bench.Rate)
 			add(&v.Throughput, w.Title, plot, failed)
-		case bench.Acknowledged:
+		case bench.Acknowledged, bench.OneByOne:
 			plot, failed := bars(r, w, bench.Acks)
 			add(&v.Acknowledged, w.Title, plot, failed)
 		case bench.Latency:

@@ -21,13 +21,17 @@ import (
 
 // colours of the peers can be told apart by most colour-blind people, on white and on black.
 var colours = map[string]color.RGBA{
-	"lab":       {0xe6, 0x9f, 0x00, 0xff},
-	"nats":      {0x1c, 0x8f, 0xd4, 0xff},
-	"jetstream": {0x1c, 0x8f, 0xd4, 0xff},
-	"redis":     {0xd5, 0x5e, 0x00, 0xff},
-	"mosquitto": {0xb5, 0x6b, 0x9b, 0xff},
-	"relay":     {0x74, 0x80, 0x8c, 0xff},
-	"kernel":    {0xb5, 0xaa, 0x8f, 0xff},
+	"lab":        {0xe6, 0x9f, 0x00, 0xff},
+	"nats":       {0x1c, 0x8f, 0xd4, 0xff},
+	"jetstream":  {0x1c, 0x8f, 0xd4, 0xff},
+	"streams":    {0xd5, 0x5e, 0x00, 0xff},
+	"memory":     {0xb5, 0x6b, 0x9b, 0xff},
+	"disk":       {0x74, 0x80, 0x8c, 0xff},
+	"redis":      {0xd5, 0x5e, 0x00, 0xff},
+	"mosquitto":  {0xb5, 0x6b, 0x9b, 0xff},
+	"relay":      {0x74, 0x80, 0x8c, 0xff},
+	"kernel":     {0xb5, 0xaa, 0x8f, 0xff},
+	"centrifugo": {0x1c, 0x8f, 0xd4, 0xff},
 }
 
 func newPlot(xLabel, yLabel string) *plot.Plot {
@@ -74,7 +78,8 @@ func (p points) YError(i int) (low, up float64) {
 	return s.Median - s.Min, s.Max - s.Median
 }
 
-// bars draws one workload's rates, of which metric is one: a bar for each peer, the best known limit at the bottom.
+// bars draws one workload's rates, of which metric is one: a bar for each peer, the best known
+// limit at the bottom.
 func bars(r *bench.Report, w bench.Workload, metric bench.Metric) (template.HTML, error) {
 	p := newPlot("million "+string(metric), "")
 	var names []string
@@ -139,6 +144,11 @@ func curves(r *bench.Report, p *plot.Plot, at func(peer string) points) (templat
 	if drawn == 0 {
 		return "", nil
 	}
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		if axis.Min == axis.Max { // the library would take one off: of 1 that leaves 0, which has no logarithm
+			axis.Min, axis.Max = axis.Min/2, axis.Max*2
+		}
+	}
 	return svg(p, 15*vg.Centimeter, 9*vg.Centimeter)
 }
 
@@ -183,7 +193,8 @@ func growth(r *bench.Report, metric bench.Metric, label string) (template.HTML, 
 	})
 }
 
-// positive makes a spread fit for a logarithmic scale: the clock of CPU time ticks slowly, so a short run may cost nothing.
+// positive makes a spread fit for a logarithmic scale: the clock of CPU time ticks slowly, so a
+// short run may cost nothing.
 func positive(s bench.Spread) bench.Spread {
 	return bench.Spread{Median: max(s.Median, 1), Min: max(s.Min, 1), Max: max(s.Max, 1)}
 }
@@ -192,7 +203,7 @@ func positive(s bench.Spread) bench.Spread {
 type decades struct{}
 
 func (decades) Ticks(low, high float64) (ticks []plot.Tick) {
-	for decade := math.Pow(10, math.Floor(math.Log10(low))); decade <= high; decade *= 10 {
+	for decade := math.Pow(10, math.Floor(math.Log10(low))); 0 < decade && decade <= high; decade *= 10 {
 		for i := 1.0; i < 10; i++ {
 			tick := plot.Tick{Value: i * decade}
 			if i == 1 {

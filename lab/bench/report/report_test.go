@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/plot"
 
 	"pubsublab/lab/bench"
 )
@@ -40,6 +41,27 @@ func fixture() *bench.Report {
 			{Workload: "memory", Peer: "lab", Samples: map[bench.Metric][]float64{bench.Resident: {7 * 1024}}},
 		},
 		Verdicts: []bench.Verdict{{What: "this", Want: "≥ 7×", Got: "9.3×", Met: true}, {What: "that", Want: "≤ 1×", Got: "2×"}},
+	}
+}
+
+// TestBusyMachine: that the machine was busy is said before any target is called missed.
+func TestBusyMachine(t *testing.T) {
+	r := fixture()
+	for busy, warned := range map[float64]bool{0: false, 9: false, 10: true, 93.4: true} {
+		r.Machine.Busy = busy
+		for _, write := range []func(io.Writer, *bench.Report){Text, Markdown} {
+			var out bytes.Buffer
+			write(&out, r)
+			before, _, found := strings.Cut(out.String(), "│ ✘ │ that")
+			if !found {
+				before, _, found = strings.Cut(out.String(), "| ✘ | that")
+			}
+			require.True(t, found)
+			assert.Equal(t, warned, strings.Contains(before, "▲ This machine was busy"), "%v: %s", busy, before)
+		}
+		var page bytes.Buffer
+		require.NoError(t, HTML(&page, r))
+		assert.Equal(t, warned, strings.Contains(page.String(), "This machine was busy"))
 	}
 }
 
@@ -157,4 +179,20 @@ func TestHTMLOfLittle(t *testing.T) {
 	require.NoError(t, HTML(&out, r))
 	assert.Zero(t, strings.Count(out.String(), "<figure>"))
 	Text(&out, r)
+}
+
+// A single point is drawn, also at 1, below which a logarithm would be that of 0.
+func TestCurveOfOnePoint(t *testing.T) {
+	for _, x := range []float64{1, 20} {
+		p := newPlot("subscribers", "lines/s")
+		p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, decades{}
+		drawing, err := curves(fixture(), p, func(peer string) (all points) {
+			if peer == "lab" {
+				all = points{{x, bench.Spread{Median: 1, Min: 1, Max: 1}}}
+			}
+			return all
+		})
+		require.NoError(t, err)
+		assert.Contains(t, drawing, "<svg")
+	}
 }

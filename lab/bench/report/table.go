@@ -1,4 +1,5 @@
-// Package report shows what was measured: as a table for a terminal, as Markdown, and as one HTML file with plots.
+// Package report shows what was measured: as a table for a terminal, as Markdown, and as one HTML
+// file with plots.
 package report
 
 import (
@@ -23,9 +24,12 @@ type line struct {
 	Section string
 }
 
+// nothing stands where the peer cannot do the workload, or the metric is not its.
+const nothing = "–"
+
 // cell is one peer's value.
 type cell struct {
-	Value, Range string // Value is "–" where the peer cannot do the workload, or the metric is not its
+	Value, Range string
 	Ratio        string // how many times better our broker is
 	Problem      string
 	Ours         bool
@@ -45,12 +49,14 @@ type sectionLine struct {
 }
 
 var sections = []section{
-	{"acknowledged lines/s", []bench.Kind{bench.Acknowledged}, []sectionLine{{bench.Acks, ""}}},
-	{"deliveries/s", []bench.Kind{bench.Throughput, bench.Replay, bench.Shared}, []sectionLine{{bench.Rate, ""}}},
-	{"broker CPU per delivery", []bench.Kind{bench.Throughput, bench.Replay, bench.Acknowledged, bench.Shared}, []sectionLine{{bench.CPU, ""}}},
+	{"acknowledged lines/s", []bench.Kind{bench.Acknowledged, bench.OneByOne}, []sectionLine{{bench.Acks, ""}}},
+	{"deliveries/s", []bench.Kind{bench.Throughput, bench.History, bench.Shared}, []sectionLine{{bench.Rate, ""}}},
+	{"broker CPU per delivery", []bench.Kind{bench.Throughput, bench.History, bench.Acknowledged, bench.Shared}, []sectionLine{{bench.CPU, ""}}},
 	{"CPU of all NATS servers per line", []bench.Kind{bench.Acknowledged, bench.Shared}, []sectionLine{{bench.StreamCPU, ""}}},
 	{"bytes read by all brokers per line", []bench.Kind{bench.Acknowledged, bench.Shared}, []sectionLine{{bench.Read, ""}}},
 	{"latency", []bench.Kind{bench.Latency}, []sectionLine{{bench.P50, ", p50"}, {bench.P99, ", p99"}, {bench.P999, ", p99.9"}}},
+	{"until an acknowledgement", []bench.Kind{bench.OneByOne}, []sectionLine{{bench.P50, ", p50"}, {bench.P99, ", p99"}}},
+	{"recovery", []bench.Kind{bench.Recovery}, []sectionLine{{bench.Recover, ""}}},
 	{"resident memory for each of", []bench.Kind{bench.Memory}, []sectionLine{{bench.Resident, ""}}},
 }
 
@@ -68,7 +74,9 @@ func lines(r *bench.Report) (all []line) {
 				for _, p := range r.Peers {
 					l.Cells = append(l.Cells, newCell(r.Row(w.Name, p.Key), ours, of.metric))
 				}
-				all, first = append(all, l), false
+				if slices.ContainsFunc(l.Cells, func(c cell) bool { return c.Value != nothing }) {
+					all, first = append(all, l), false
+				}
 			}
 		}
 	}
@@ -77,11 +85,11 @@ func lines(r *bench.Report) (all []line) {
 
 func newCell(row, ours *bench.Row, metric bench.Metric) cell {
 	if row == nil {
-		return cell{Value: "–"}
+		return cell{Value: nothing}
 	}
 	spread, ok := row.Spread(metric)
 	if !ok && row.Problem == "" {
-		return cell{Value: "–"}
+		return cell{Value: nothing}
 	}
 	if !ok {
 		return cell{Value: "✘", Problem: row.Problem}
@@ -129,7 +137,10 @@ func format(metric bench.Metric, x float64) string {
 	case bench.Resident:
 		return three(x/1024) + " KB"
 	}
-	if x >= 1000 {
+	switch {
+	case x >= 1e6:
+		return three(x/1e6) + " s"
+	case x >= 1000:
 		return three(x/1000) + " ms"
 	}
 	return three(x) + " µs"
@@ -163,6 +174,9 @@ func write(out io.Writer, r *bench.Report, markdown bool) {
 	}
 	render(measured(r, markdown))
 	fmt.Fprintln(out, legend(r)+"\n")
+	if warning := r.Machine.Warning(); warning != "" {
+		fmt.Fprintln(out, "▲ "+warning+"\n")
+	}
 	if len(r.Verdicts) > 0 {
 		render(judged(r))
 	}

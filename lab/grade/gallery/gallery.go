@@ -45,7 +45,7 @@ func Prepare(ctx context.Context, folder, bin string) ([]Entry, error) {
 	if folder, err = filepath.Abs(folder); err != nil {
 		return nil, err
 	}
-	build := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator), "./go/...")
+	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", bin+string(filepath.Separator), "./go/...")
 	build.Dir = folder
 	if output, err := build.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the Go programs: %w\n%s", err, output)

@@ -65,16 +65,16 @@ func conversation(r *rig) {
 	assert.NotContains(r, publisher.output.String(), "[FROM")
 
 	publisher.types(r.T, "terminate")
-	require.True(r, publisher.output.ends(long))
+	require.True(r, publisher.output.ends(r.T, 0))
 	assert.Zero(r, publisher.cmd.ProcessState.ExitCode())
 	subscriber.interrupt(r.T)
-	require.True(r, subscriber.output.ends(long))
+	require.True(r, subscriber.output.ends(r.T, 0))
 	assert.Zero(r, subscriber.cmd.ProcessState.ExitCode())
 
 	third, again := word("third"), r.must("SUBSCRIBER")
 	r.must("PUBLISHER").say(third)
 	r.await(again.said, third)
 	r.server.interrupt(r.T)
-	require.True(r, r.server.output.ends(long))
+	require.True(r, r.server.output.ends(r.T, 0))
 	require.True(r, r.serve(), "the server does not start again at once")
 }

@@ -10,10 +10,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-)
 
-// long is how long nothing may happen where something has to come: these tests share the machine with others.
-const long = 30 * time.Second
+	"pubsublab/e2e/wait"
+)
 
 // transcript collects what is written to it, for tests to wait for.
 type transcript struct {
@@ -48,10 +47,12 @@ func (t *transcript) String() string {
 	return t.text.String()
 }
 
-// wait returns whether the text came to fulfil the condition before it ended,
-// or nothing was added for so long.
-func (t *transcript) wait(patience time.Duration, fulfils func(text string) bool) bool {
-	for {
+// wait returns whether the text came to fulfil the condition before it ended, or
+// nothing was added for so long. Without a timeout nothing is taken for lost that is
+// only late: the test is then over when go test's -timeout is near.
+func (t *transcript) wait(test *testing.T, timeout time.Duration, fulfils func(text string) bool) bool {
+	var late <-chan time.Time
+	for ctx := wait.Context(test); ; {
 		t.mu.Lock()
 		text, ended, changed := t.text.String(), t.ended, t.changed
 		t.mu.Unlock()
@@ -61,21 +62,31 @@ func (t *transcript) wait(patience time.Duration, fulfils func(text string) bool
 		if ended {
 			return false
 		}
+		if timeout > 0 {
+			late = time.After(timeout)
+		}
 		select {
 		case <-changed:
-		case <-time.After(patience):
+		case <-late:
+			return false
+		case <-ctx.Done():
 			return false
 		}
 	}
 }
 
-func (t *transcript) has(patience time.Duration, part string) bool {
-	return t.wait(patience, func(text string) bool { return strings.Contains(text, part) })
+func (t *transcript) has(test *testing.T, timeout time.Duration, part string) bool {
+	return t.wait(test, timeout, func(text string) bool { return strings.Contains(text, part) })
 }
 
-// ends returns whether the text ended.
-func (t *transcript) ends(patience time.Duration) bool {
-	t.wait(patience, func(string) bool { return false })
+// ends returns whether the text ends.
+func (t *transcript) ends(test *testing.T, timeout time.Duration) bool {
+	t.wait(test, timeout, func(string) bool { return false })
+	return t.over()
+}
+
+// over returns whether the text has ended.
+func (t *transcript) over() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.ended
@@ -108,7 +119,7 @@ func start(t *testing.T, command []string, replace ...string) *program {
 		p.output.end()
 	}()
 	t.Cleanup(func() {
-		p.kill()
+		p.kill(t)
 		if t.Failed() {
 			t.Logf("%s printed:\n%.4000s", strings.Join(args, " "), p.output)
 		}
@@ -116,9 +127,9 @@ func start(t *testing.T, command []string, replace ...string) *program {
 	return p
 }
 
-func (p *program) kill() {
+func (p *program) kill(t *testing.T) {
 	p.cmd.Process.Kill()
-	p.output.ends(long)
+	p.output.ends(t, 0)
 }
 
 func (p *program) types(t *testing.T, line string) {

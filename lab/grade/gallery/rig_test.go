@@ -19,18 +19,18 @@ import (
 // rig is one entry's server, and who is connected to it.
 type rig struct {
 	*testing.T
-	entry    gallery.Entry
-	patience time.Duration // how long nothing has to happen until it is sure that nothing will
-	port     string
-	server   *program
+	entry   gallery.Entry
+	timeout time.Duration // how long nothing has to happen until it is sure that nothing will; 0: it never is
+	port    string
+	server  *program
 }
 
-// newRig starts the entry's server. Something of a faulty entry is awaited in
-// vain, and for a shorter time.
+// newRig starts the entry's server. Only of a faulty entry is something awaited in
+// vain: with the others, what has to come does, however long it takes.
 func newRig(t *testing.T, entry gallery.Entry) *rig {
-	r := &rig{T: t, entry: entry, patience: long}
+	r := &rig{T: t, entry: entry}
 	if entry.Fault != "" {
-		r.patience = 3 * time.Second
+		r.timeout = 3 * time.Second
 	}
 	for range 5 {
 		r.port = freePort(t)
@@ -46,18 +46,18 @@ func newRig(t *testing.T, entry gallery.Entry) *rig {
 }
 
 // comes returns whether a text comes.
-func (r *rig) comes(to *transcript, text string) bool { return to.has(r.patience, text) }
+func (r *rig) comes(to *transcript, text string) bool { return to.has(r.T, r.timeout, text) }
 
 // await waits for a text that has to come for the test to go on.
 func (r *rig) await(to *transcript, text string) {
 	r.Helper()
-	require.True(r, to.has(long, text), "%q does not come", text)
+	require.True(r, to.has(r.T, 0, text), "%q does not come", text)
 }
 
 // serve starts the server and returns whether it came to listen.
 func (r *rig) serve() bool {
 	r.server = start(r.T, r.entry.Server, "{port}", r.port)
-	return r.server.output.has(long, "listening")
+	return r.server.output.has(r.T, 0, "listening")
 }
 
 // client starts the entry's client and answers its question for the role.
@@ -124,14 +124,16 @@ func (p *peer) say(message string) {
 // send gives up when not all is taken before long: what a server did not take
 // shows in what comes of it.
 func (p *peer) send(text string) {
-	p.SetWriteDeadline(time.Now().Add(p.rig.patience))
+	if p.rig.timeout > 0 {
+		p.SetWriteDeadline(time.Now().Add(p.rig.timeout))
+	}
 	io.WriteString(p, text)
 }
 
 // leave closes the connection and waits until the server has heard of it.
 func (p *peer) leave() {
 	p.Close()
-	p.rig.server.output.wait(p.rig.patience, func(text string) bool {
+	p.rig.server.output.wait(p.rig.T, p.rig.timeout, func(text string) bool {
 		name := p.LocalAddr().String()
 		return strings.Contains(text, name+" disconnected") || strings.Contains(text, "disconnected: "+name)
 	})
@@ -140,7 +142,7 @@ func (p *peer) leave() {
 // terminate lets a client end by itself, so that nothing of it is under way any more.
 func (p *peer) terminate() {
 	p.say("terminate")
-	p.said.ends(long)
+	p.said.ends(p.rig.T, 0)
 }
 
 // fence publishes a message from somewhere else and waits until the subscriber

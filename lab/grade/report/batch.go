@@ -25,7 +25,7 @@ func Table(w io.Writer, rs []*grade.Result, colour bool) {
 	var stages []string
 	for _, r := range rs {
 		for _, s := range r.Stages {
-			if _, of, _ := only(s).Points(); of > 0 && !slices.Contains(stages, s.ID) {
+			if _, of, _ := s.Points(); of > 0 && !slices.Contains(stages, s.ID) {
 				stages = append(stages, s.ID)
 			}
 		}
@@ -72,20 +72,20 @@ func row(p paint, r *grade.Result, stages []string) []cell {
 		{score(earned, of), p.share(earned, of)},
 		{number(bonus), p.faint},
 	}
+	if !r.Graded() { // no points, and no points of stages
+		row[1], row[2] = cell{reason(r), p.bad}, cell{"", p.faint}
+	}
 	for _, id := range stages {
 		i := slices.IndexFunc(r.Stages, func(s grade.Stage) bool { return s.ID == id })
-		if i < 0 {
+		if i < 0 || !r.Graded() {
 			row = append(row, cell{"", p.faint})
 			continue
 		}
-		earned, of, _ := only(r.Stages[i]).Points()
+		earned, of, _ := r.Stages[i].Points()
 		row = append(row, cell{score(earned, of), p.share(earned, of)})
 	}
 	return row
 }
-
-// only returns a result of this stage alone.
-func only(s grade.Stage) *grade.Result { return &grade.Result{Stages: []grade.Stage{s}} }
 
 // share returns the colour of having earned so much of what there was.
 func (p paint) share(earned, of float64) *color.Color {
@@ -98,11 +98,12 @@ func (p paint) share(earned, of float64) *color.Color {
 	return p.partly
 }
 
-// CSV writes a heading and one row for each submission: its name, points, what
-// there was to earn, bonus and seed, and then the points of each check, by ID.
-// A check that a submission does not have is empty.
+// CSV writes a heading and one row for each submission: its name, verdict,
+// points, what there was to earn, bonus and seed, and then the points of each
+// check, by ID. What does not count is empty, and so are all points of a
+// submission that was not graded.
 func CSV(w io.Writer, rs []*grade.Result) error {
-	heading := []string{"submission", "points", "of", "bonus", "seed"}
+	heading := []string{"submission", "verdict", "points", "of", "bonus", "seed"}
 	first := len(heading)
 	for _, r := range rs {
 		for _, s := range r.Stages {
@@ -117,10 +118,16 @@ func CSV(w io.Writer, rs []*grade.Result) error {
 	out.Write(heading)
 	for _, r := range rs {
 		earned, of, bonus := r.Points()
-		row := []string{harmless(clean(r.Submission)), number(earned), number(of), number(bonus), strconv.FormatUint(r.Seed, 10)}
+		row := []string{harmless(clean(r.Submission)), reason(r), number(earned), number(of), number(bonus), strconv.FormatUint(r.Seed, 10)}
+		if !r.Graded() {
+			row[2], row[3], row[4] = "", "", ""
+		}
 		row = append(row, make([]string, len(heading)-first)...)
 		for _, s := range r.Stages {
 			for _, c := range s.Checks {
+				if !r.Graded() || c.Of() == 0 && !c.Bonus && c.Max > 0 {
+					continue
+				}
 				row[first+slices.Index(heading[first:], c.ID)] = number(c.Points)
 			}
 		}

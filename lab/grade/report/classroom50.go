@@ -40,7 +40,9 @@ type classroom50Test struct {
 }
 
 // classroom50 makes result.json. The environment says whose submission it is;
-// outside of Classroom 50 it says "unknown". Two things do not fit its contract:
+// outside of Classroom 50 it says "unknown". What does not count is left out, and a
+// submission that was not graded is one test that failed and says why. Two things
+// do not fit its contract:
 //
 //   - Scores are whole numbers. When the rubric's are not, all are given in
 //     tenths or hundredths of a point, so that the share earned stays right.
@@ -77,9 +79,16 @@ func classroom50(r *grade.Result, env func(string) string) ([]byte, error) {
 		out.Submission = "submit/unknown"
 	}
 	scale := wholeScale(r)
+	if !r.Graded() {
+		out.MaxScore = max(1, int(math.Round(r.Total()*scale)))
+		out.Tests = append(out.Tests, classroom50Test{
+			Name: headline(r), MaxScore: out.MaxScore, ID: "verdict", Status: reason(r), Output: verdict(r),
+		})
+		return json.MarshalIndent(out, "", "  ")
+	}
 	for _, s := range r.Stages {
 		for _, c := range s.Checks {
-			if c.Status == grade.Absent {
+			if c.Status == grade.Absent || !told(c) && c.Of() == 0 {
 				continue
 			}
 			test := classroom50Test{

@@ -54,14 +54,19 @@ type ctrfTest struct {
 
 type ctrfExtra struct {
 	ID        string  `json:"id"`
+	From      string  `json:"from,omitempty"` // the sentences of the assignment
 	Points    float64 `json:"points"`
 	Max       float64 `json:"max"`
+	Counts    float64 `json:"counts"` // Max, or 0 where it does not count
 	Cause     string  `json:"cause,omitempty"`
 	BlockedBy string  `json:"blockedBy,omitempty"`
+	Runs      int     `json:"runs,omitempty"`  // where luck decides
+	Wrong     int     `json:"wrong,omitempty"` // in how many of them it failed
 }
 
 // ctrf makes ctrf.json. What was not tried and bonuses that were not found are
-// skipped.
+// skipped. A submission that was not graded has one more test, which is neither
+// passed nor failed.
 func ctrf(r *grade.Result) ([]byte, error) {
 	earned, of, bonus := r.Points()
 	out := ctrfReport{
@@ -75,6 +80,13 @@ func ctrf(r *grade.Result) ([]byte, error) {
 	out.Results.Tests = []ctrfTest{}
 	sum := &out.Results.Summary
 	sum.Suites = len(r.Stages)
+	if !r.Graded() {
+		sum.Suites, sum.Tests, sum.Other = sum.Suites+1, 1, 1
+		out.Results.Tests = append(out.Results.Tests, ctrfTest{
+			Name: "The submission can be graded", Status: "other", RawStatus: reason(r), Duration: r.Took.Milliseconds(),
+			Suite: []string{"The submission"}, Message: clean(r.Why), Trace: verdict(r), Extra: ctrfExtra{ID: "verdict"},
+		})
+	}
 	sum.Start = r.Began.UnixMilli()
 	sum.Stop = r.Began.Add(r.Took).UnixMilli()
 	sum.Duration = r.Took.Milliseconds()
@@ -87,8 +99,11 @@ func ctrf(r *grade.Result) ([]byte, error) {
 				Duration:  c.Took.Milliseconds(),
 				Suite:     []string{clean(s.Title)},
 				Message:   explanation(r, c),
-				Trace:     conversation(c.Slice),
-				Extra:     ctrfExtra{c.ID, c.Points, c.Max, clean(c.Cause), c.BlockedBy},
+				Trace:     conversation(c.Excerpt),
+				Extra: ctrfExtra{
+					ID: c.ID, From: c.From, Points: c.Points, Max: c.Max, Counts: c.Of(), Cause: clean(c.Cause), BlockedBy: c.BlockedBy,
+					Runs: c.Runs, Wrong: c.Wrong,
+				},
 			}
 			if c.Bonus {
 				test.Tags = []string{"bonus"}

@@ -53,6 +53,9 @@ func TestGoldenTerminal(t *testing.T) {
 	Checklist(&b, flawless(), true)
 	golden(t, "checklist-flawless-colour.txt", b.Bytes())
 	b.Reset()
+	Checklist(&b, crashed(), false)
+	golden(t, "checklist-crashed.txt", b.Bytes())
+	b.Reset()
 	Table(&b, batch(), false)
 	golden(t, "table.txt", b.Bytes())
 	b.Reset()
@@ -62,13 +65,13 @@ func TestGoldenTerminal(t *testing.T) {
 
 // batch holds results that differ in their checks, too.
 func batch() []*grade.Result {
-	nothing := &grade.Result{Submission: "a name \x1b[31mthat is too long for a column of a table, by far", Stages: []grade.Stage{
+	nothing := &grade.Result{Verdict: grade.Graded, Submission: "a name \x1b[31mthat is too long for a column of a table, by far", Stages: []grade.Stage{
 		{ID: "server", Title: "The server", Checks: []grade.Check{
 			{ID: "starts", Title: "starts", Status: grade.Failed, Max: 2},
 			{ID: "newer", Title: "of a newer rubric", Status: grade.Blocked, Max: 3, BlockedBy: "starts"},
 		}},
 	}}
-	return []*grade.Result{example(), flawless(), nothing}
+	return []*grade.Result{example(), flawless(), nothing, crashed()}
 }
 
 func TestWriteSaysWhatItCannot(t *testing.T) {

@@ -34,12 +34,13 @@ type gradescopeTest struct {
 }
 
 // gradescope makes results.json. All texts are declared plain, so that nothing
-// of a submission is rendered. A bonus that was not found would be shown as a
-// failed test, so it is only mentioned.
+// of a submission is rendered. What would be shown as a failed test and is none
+// is only mentioned: a bonus that was not found, and what does not count.
+//
+// An assignment on Gradescope has a fixed number of points. Where some of the
+// rubric's do not count, the others are worth more by as much.
 func gradescope(r *grade.Result) ([]byte, error) {
-	earned, of, bonus := r.Points()
 	out := gradescopeResults{
-		Score:            round(earned + bonus),
 		ExecutionTime:    r.Took.Seconds(),
 		OutputFormat:     "text",
 		TestOutputFormat: "text",
@@ -47,36 +48,66 @@ func gradescope(r *grade.Result) ([]byte, error) {
 		ExtraData:        facts(r),
 		Tests:            []gradescopeTest{},
 	}
-	var absent []string
+	if !r.Graded() {
+		total := round(r.Total())
+		out.Output = verdict(r)
+		out.Tests = append(out.Tests, gradescopeTest{
+			MaxScore: &total, Status: "failed", Name: headline(r), Number: "0", Output: verdict(r),
+			ExtraData: map[string]string{"id": "verdict", "status": reason(r)},
+		})
+		return json.MarshalIndent(out, "", "  ")
+	}
+	earned, of, bonus := r.Points()
+	scale := 1.0
+	if of > 0 {
+		scale = r.Total() / of
+	}
+	out.Score = round(earned*scale + bonus)
+	var absent, untried []string
 	for i, s := range r.Stages {
 		for j, c := range s.Checks {
-			if c.Status == grade.Absent {
+			switch {
+			case c.Status == grade.Absent:
 				absent = append(absent, clean(c.Title))
 				continue
+			case !told(c) && c.Of() == 0:
+				untried = append(untried, clean(c.Title)+": "+explanation(r, c))
+				continue
 			}
-			test := gradescopeTest{
-				Score:     c.Points,
-				MaxScore:  &c.Max,
-				Status:    "failed",
-				Name:      clean(s.Title) + ": " + clean(c.Title),
-				Number:    fmt.Sprintf("%d.%d", i+1, j+1),
-				Output:    evidence(r, c),
-				ExtraData: map[string]string{"id": c.ID, "status": string(c.Status)},
-			}
-			if c.Status == grade.Passed {
-				test.Status = "passed"
-			}
-			if c.Bonus {
-				test.MaxScore, test.Tags = nil, []string{"bonus"}
-			}
-			out.Tests = append(out.Tests, test)
+			out.Tests = append(out.Tests, gradescopeCheck(r, s, c, fmt.Sprintf("%d.%d", i+1, j+1), scale))
 		}
 	}
 	out.Output = fmt.Sprintf("%s points, and %s bonus. To repeat this run: the same command with %s", score(earned, of), number(bonus), repeat(r))
+	if text := leftOut(r); text != "" {
+		out.Output += "\n" + text + " The others are worth more by as much.\nNot tried:\n- " + strings.Join(untried, "\n- ")
+	}
 	if len(absent) > 0 {
 		out.Output += "\nBonuses not found, which costs nothing: " + strings.Join(absent, "; ")
 	}
+	for _, remark := range r.Remarks {
+		out.Output += "\n" + clean(remark)
+	}
 	return json.MarshalIndent(out, "", "  ")
+}
+
+func gradescopeCheck(r *grade.Result, s grade.Stage, c grade.Check, number string, scale float64) gradescopeTest {
+	most := c.Max * scale
+	test := gradescopeTest{
+		Score:     c.Points * scale,
+		MaxScore:  &most,
+		Status:    "failed",
+		Name:      clean(s.Title) + ": " + clean(c.Title),
+		Number:    number,
+		Output:    evidence(r, c),
+		ExtraData: map[string]string{"id": c.ID, "status": string(c.Status)},
+	}
+	if c.Status == grade.Passed {
+		test.Status = "passed"
+	}
+	if c.Bonus {
+		test.Score, test.MaxScore, test.Tags = c.Points, nil, []string{"bonus"}
+	}
+	return test
 }
 
 // facts says of a run what machines may want to know. The seed is a text: as a
@@ -84,6 +115,7 @@ func gradescope(r *grade.Result) ([]byte, error) {
 func facts(r *grade.Result) map[string]string {
 	return map[string]string{
 		"submission": clean(r.Submission),
+		"verdict":    reason(r),
 		"rubric":     clean(r.Rubric),
 		"runner":     r.Runner,
 		"framing":    framing(r),

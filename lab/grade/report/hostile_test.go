@@ -17,19 +17,21 @@ import (
 	"golang.org/x/net/html"
 
 	"pubsublab/lab/grade"
+	"pubsublab/lab/grade/harness"
+	"pubsublab/lab/internal/term"
 )
 
 // filled is a result that holds a text wherever a submission may have a say.
 func filled(text string) *grade.Result {
-	slice := []grade.Step{{Kind: grade.Connects, From: "a " + text, To: "b " + text}}
-	for i, kind := range []grade.Kind{
-		grade.Sends, grade.Missing, grade.Wrong, grade.Closes, grade.Resets, grade.Prints, grade.Exits, grade.Notes,
+	slice := []harness.Step{{Kind: harness.Connects, From: "a " + text, To: "b " + text}}
+	for i, kind := range []harness.Kind{
+		harness.Sends, harness.Missing, harness.Wrong, harness.Closes, harness.Resets, harness.Prints, harness.Exits, harness.Notes,
 	} {
-		slice = append(slice, grade.Step{At: time.Duration(i) * time.Second, Kind: kind, From: "a " + text, To: "b " + text, Data: []byte("x" + text)})
+		slice = append(slice, harness.Step{At: time.Duration(i) * time.Second, Kind: kind, From: "a " + text, To: "b " + text, Data: []byte("x" + text)})
 	}
 	return &grade.Result{Submission: "x" + text, Runner: "processes", Rubric: "x" + text, Stages: []grade.Stage{
 		{ID: "stage", Title: "x" + text, Checks: []grade.Check{
-			{ID: "failed", Title: "x" + text, Status: grade.Failed, Max: 1, What: "x" + text, Cause: "x" + text, Slice: slice},
+			{ID: "failed", Title: "x" + text, Status: grade.Failed, Max: 1, What: "x" + text, Cause: "x" + text, Excerpt: slice},
 			{ID: "blocked", Title: "x" + text, Status: grade.Blocked, Max: 1, BlockedBy: "failed"},
 			{ID: "passed", Title: "x" + text, Status: grade.Passed, Points: 1, Max: 1},
 			{ID: "absent", Title: "x" + text, Status: grade.Absent, Max: 1, Bonus: true},
@@ -43,7 +45,7 @@ func visible(t *testing.T, what, text string) {
 	t.Helper()
 	require.True(t, utf8.ValidString(text), "%s is not UTF-8", what)
 	for i, r := range text {
-		if r != '\n' && !strconv.IsPrint(r) {
+		if r != '\n' && (!strconv.IsPrint(r) || term.Visible(string(r)) != string(r)) {
 			t.Fatalf("%s holds %U, after %q", what, r, text[max(0, i-40):i])
 		}
 	}
@@ -183,7 +185,7 @@ func TestHostileIsShown(t *testing.T) {
 		}
 	}
 	assert.Contains(t, text.String(), "x"+clean(hostile))
-	assert.Contains(t, text.String(), strconv.Quote("x"+hostile))
+	assert.Contains(t, text.String(), term.Visible(strconv.Quote("x"+hostile)))
 }
 
 func TestFormulasAreHarmless(t *testing.T) {

@@ -43,8 +43,13 @@ type (
 		Name    string       `xml:"name,attr"`
 		Class   string       `xml:"classname,attr"`
 		Time    string       `xml:"time,attr"`
-		Skipped *junitReason `xml:"skipped"`
+		Skipped *junitSkip   `xml:"skipped"`
+		Error   *junitReason `xml:"error"`
 		Failure *junitReason `xml:"failure"`
+	}
+	// junitSkip has no type: the stricter schema of Jenkins knows none.
+	junitSkip struct {
+		Message string `xml:"message,attr"`
 	}
 	junitReason struct {
 		Type    string `xml:"type,attr"`
@@ -54,23 +59,21 @@ type (
 )
 
 // junit makes junit.xml: a suite for each stage. What was not tried and bonuses
-// that were not found are skipped.
+// that were not found are skipped. A submission that was not graded has one more
+// suite, with an error.
 func junit(r *grade.Result) ([]byte, error) {
 	var out junitSuites
-	for i, s := range r.Stages {
-		suite := junitSuite{
-			ID:        i,
-			Name:      clean(s.Title),
-			Package:   s.ID,
-			Hostname:  "localhost",
-			Timestamp: r.Began.UTC().Format("2006-01-02T15:04:05"),
-			Tests:     len(s.Checks),
-			Out:       "To repeat this run: the same command with " + repeat(r),
-		}
-		known := facts(r)
-		for _, name := range slices.Sorted(maps.Keys(known)) {
-			suite.Properties = append(suite.Properties, junitProperty{name, known[name]})
-		}
+	if !r.Graded() {
+		suite := newJUnitSuite(r, 0, grade.Stage{ID: "verdict", Title: "The submission", Checks: make([]grade.Check, 1)})
+		suite.Errors, suite.Time = 1, seconds(r.Took)
+		suite.Cases = []junitCase{{
+			Name: "can be graded", Class: "verdict", Time: seconds(r.Took),
+			Error: &junitReason{Type: reason(r), Message: clean(r.Why), Text: verdict(r)},
+		}}
+		out.Suites = append(out.Suites, suite)
+	}
+	for _, s := range r.Stages {
+		suite := newJUnitSuite(r, len(out.Suites), s)
 		var took time.Duration
 		for _, c := range s.Checks {
 			took += c.Took
@@ -79,9 +82,9 @@ func junit(r *grade.Result) ([]byte, error) {
 			case grade.Failed:
 				suite.Failures++
 				test.Failure = &junitReason{Type: string(c.Status), Message: explanation(r, c), Text: evidence(r, c)}
-			case grade.Blocked, grade.Absent:
+			case grade.Blocked, grade.NotTried, grade.Absent:
 				suite.Skipped++
-				test.Skipped = &junitReason{Type: string(c.Status), Message: explanation(r, c)}
+				test.Skipped = &junitSkip{explanation(r, c)}
 			}
 			suite.Cases = append(suite.Cases, test)
 		}
@@ -97,6 +100,23 @@ func junit(r *grade.Result) ([]byte, error) {
 	}
 	b.WriteByte('\n')
 	return b.Bytes(), nil
+}
+
+func newJUnitSuite(r *grade.Result, id int, s grade.Stage) junitSuite {
+	suite := junitSuite{
+		ID:        id,
+		Name:      clean(s.Title),
+		Package:   s.ID,
+		Hostname:  "localhost",
+		Timestamp: r.Began.UTC().Format("2006-01-02T15:04:05"),
+		Tests:     len(s.Checks),
+		Out:       "To repeat this run: the same command with " + repeat(r),
+	}
+	known := facts(r)
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		suite.Properties = append(suite.Properties, junitProperty{name, known[name]})
+	}
+	return suite
 }
 
 func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }

@@ -36,7 +36,8 @@ var dialects = map[string]dialect{
 		"properties": {children: `^(property;)*$`},
 		"property":   {required: "name value", children: `^$`},
 		"testcase":   {required: "name classname time", children: `^((skipped|error|failure);)?$`},
-		"skipped":    {optional: "type message", children: `^$`, text: true}, // of any type
+		"skipped":    {optional: "message", children: `^$`, text: true},
+		"error":      {required: "type", optional: "message", children: `^$`, text: true},
 		"failure":    {required: "type", optional: "message", children: `^$`, text: true},
 		"system-out": {children: `^$`, text: true},
 		"system-err": {children: `^$`, text: true},
@@ -52,6 +53,7 @@ var dialects = map[string]dialect{
 		"property":   {required: "name value", children: `^$`},
 		"testcase":   {required: "name", optional: "time classname group", children: `^((skipped|error|failure|system-out|system-err);)*$`},
 		"skipped":    {optional: "type message", children: `^$`, text: true},
+		"error":      {optional: "type message", children: `^$`, text: true},
 		"failure":    {optional: "type message", children: `^$`, text: true},
 		"system-out": {children: `^$`, text: true},
 		"system-err": {children: `^$`, text: true},
@@ -173,6 +175,6 @@ func TestJUnitCounts(t *testing.T) {
 			}
 		}
 	}
-	assert.Equal(t, []int{11, 4, 3}, []int{counted["testcase"], counted["failure"], counted["skipped"]})
-	assert.Equal(t, []int{11, 4, 3}, []int{declared["tests"], declared["failures"], declared["skipped"]})
+	assert.Equal(t, []int{12, 4, 4}, []int{counted["testcase"], counted["failure"], counted["skipped"]})
+	assert.Equal(t, []int{12, 4, 4}, []int{declared["tests"], declared["failures"], declared["skipped"]})
 }

@@ -7,22 +7,28 @@ import (
 	"html/template"
 
 	"pubsublab/lab/grade"
+	"pubsublab/lab/internal/spacetime"
 )
 
 //go:embed report.html
 var pageSource string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
-	"clean":    clean,
-	"number":   number,
-	"at":       at,
-	"sentence": sentence,
-	"points":   points,
-	"score":    stageScore,
-	"diagram":  newDiagram,
-	"mark":     func(s grade.Status) string { return marks[s] },
-	"add":      func(a, b int) int { return a + b },
-}).Parse(pageSource))
+// Funcs are what pages about submissions share: clean shows hidden characters, number writes points,
+// mark is the sign of a status, style the CSS.
+func Funcs() template.FuncMap {
+	return template.FuncMap{
+		"clean":  clean,
+		"number": number,
+		"mark":   func(s grade.Status) string { return marks[s] },
+		"style":  func() template.CSS { return spacetime.Style },
+	}
+}
+
+var pageTemplate = template.Must(spacetime.Figures(template.New("report").Funcs(Funcs()).Funcs(template.FuncMap{
+	"points": points,
+	"score":  stageScore,
+	"told":   told,
+})).Parse(pageSource))
 
 // view is what the page shows.
 type view struct {
@@ -41,13 +47,19 @@ func page(r *grade.Result) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Percent is how much was earned of what there was.
-func (v view) Percent() float64 {
-	if v.Of == 0 {
+// Share is how much was earned of what counts, in percent.
+func (v view) Share() float64 {
+	if v.Of == 0 && v.Graded() {
 		return 100
 	}
-	return 100 * v.Earned / v.Of
+	return v.Percent()
 }
+
+// Headline is the verdict of a submission that was not graded.
+func (v view) Headline() string { return headline(v.Result) }
+
+// Out says what of the rubric does not count.
+func (v view) Out() string { return leftOut(v.Result) }
 
 // When says when the run began, and how long it took.
 func (v view) When() string {
@@ -60,8 +72,8 @@ func (v view) HowFramed() string { return framing(v.Result) }
 // Repeat says how to repeat the run.
 func (v view) Repeat() string { return repeat(v.Result) }
 
-// Why says why a check did not pass.
-func (v view) Why(c grade.Check) string { return explanation(v.Result, c) }
+// Explain says why a check did not pass.
+func (v view) Explain(c grade.Check) string { return explanation(v.Result, c) }
 
 // Blocker is the title of the check that a blocked one waits for.
 func (v view) Blocker(c grade.Check) string { return title(v.Result, c.BlockedBy) }

@@ -3,80 +3,33 @@ package report
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"pubsublab/lab/grade"
+	"pubsublab/lab/grade/harness"
+	"pubsublab/lab/internal/spacetime"
 )
 
-// clean shows control and other invisible characters and broken UTF-8 as text.
-func clean(s string) string {
-	var b strings.Builder
-	for i, r := range s {
-		_, size := utf8.DecodeRuneInString(s[i:])
-		switch {
-		case r == utf8.RuneError && size == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case !strconv.IsPrint(r):
-			quoted := strconv.QuoteRune(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+// How texts and steps are told is that of the diagrams.
+var (
+	clean    = spacetime.Clean
+	sentence = spacetime.Sentence
+	at       = spacetime.At
+	shorten  = spacetime.Shorten
+)
 
-// payload shows the data of a step on one line: quoted where it went over a
-// connection or to an output, as it is where it is a remark.
-func payload(s grade.Step) string {
-	switch {
-	case s.Kind == grade.Exits || s.Kind == grade.Notes:
-		return clean(string(s.Data))
-	case len(s.Data) == 0:
-		return ""
+// Lines is clean for several lines, which stay lines; tabs become four blanks.
+func Lines(s string) string {
+	lines := strings.Split(strings.ReplaceAll(s, "\t", "    "), "\n")
+	for i, line := range lines {
+		lines[i] = clean(strings.TrimSuffix(line, "\r"))
 	}
-	return strconv.Quote(string(s.Data))
-}
-
-// sentence tells a step. Data of several lines follows below, a line each.
-func sentence(s grade.Step) string {
-	from, to, data := clean(s.From), clean(s.To), " "+payload(s)
-	if lines := slices.Collect(strings.Lines(string(s.Data))); len(lines) > 1 && s.Kind != grade.Exits && s.Kind != grade.Notes {
-		data = ""
-		for _, line := range lines {
-			data += "\n    " + strconv.Quote(line)
-		}
-	}
-	switch s.Kind {
-	case grade.Connects:
-		return fmt.Sprintf("%s connects to %s", from, to)
-	case grade.Sends:
-		return fmt.Sprintf("%s → %s:%s", from, to, data)
-	case grade.Missing:
-		return fmt.Sprintf("MISSING %s → %s:%s", from, to, data)
-	case grade.Wrong:
-		return fmt.Sprintf("WRONG %s → %s:%s", from, to, data)
-	case grade.Closes:
-		return fmt.Sprintf("%s closes its connection to %s", from, to)
-	case grade.Resets:
-		return fmt.Sprintf("%s resets its connection to %s", from, to)
-	case grade.Prints:
-		return fmt.Sprintf("%s prints%s", from, data)
-	case grade.Exits:
-		return fmt.Sprintf("%s ends%s", from, data)
-	}
-	if from != "" {
-		return from + ":" + data
-	}
-	return strings.TrimSpace(data)
+	return strings.Join(lines, "\n")
 }
 
 // conversation tells the steps of a slice.
-func conversation(slice []grade.Step) string {
+func conversation(slice []harness.Step) string {
 	var b strings.Builder
 	for _, s := range slice {
 		fmt.Fprintf(&b, "%9s  %s\n", at(s.At), strings.ReplaceAll(sentence(s), "\n", "\n           "))
@@ -88,13 +41,60 @@ func conversation(slice []grade.Step) string {
 func explanation(r *grade.Result, c grade.Check) string {
 	switch c.Status {
 	case grade.Failed:
-		return clean(c.What)
+		return clean(c.What) + often(c)
 	case grade.Blocked:
-		return fmt.Sprintf("Not tried: “%s” has to pass first.", title(r, c.BlockedBy))
+		text := fmt.Sprintf("Not tried: “%s” has to pass first.", title(r, c.BlockedBy))
+		if c.What != "" {
+			text = clean(c.What)
+		}
+		if c.Charged {
+			return text + " Without that there is nothing of this."
+		}
+		return text + " It costs nothing more."
+	case grade.NotTried:
+		return clean(c.What) + " It costs nothing."
 	case grade.Absent:
 		return "A bonus that was not found. It costs nothing."
 	}
 	return ""
+}
+
+// often says in how many runs a check failed, where luck decides.
+func often(c grade.Check) string {
+	if c.Runs < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" It failed in %d of %d runs.", c.Wrong, c.Runs)
+}
+
+// verdict says that a submission was not graded, why, and what was tried. It is empty when it was
+// graded.
+func verdict(r *grade.Result) string {
+	if r.Graded() {
+		return ""
+	}
+	text := headline(r) + "\n\n" + clean(r.Why)
+	if len(r.Tried) > 0 {
+		text += "\n\nWhat was tried:"
+		for _, t := range r.Tried {
+			text += "\n- " + clean(t)
+		}
+	}
+	if len(r.Excerpt) > 0 {
+		text += "\n\nWhat was seen, with the time since the start:\n" + conversation(r.Excerpt)
+	}
+	return strings.TrimSpace(text)
+}
+
+// headline is the verdict in a few words.
+func headline(r *grade.Result) string { return "Not graded: " + reason(r) + "." }
+
+// reason is the verdict without a full stop.
+func reason(r *grade.Result) string {
+	if r.Verdict == "" {
+		return "no verdict"
+	}
+	return clean(string(r.Verdict))
 }
 
 // evidence says all that is known of a check that did not pass: what happened,
@@ -104,8 +104,8 @@ func evidence(r *grade.Result, c grade.Check) string {
 	if c.Cause != "" {
 		text += "\n\nLikely cause: " + clean(c.Cause)
 	}
-	if len(c.Slice) > 0 {
-		text += "\n\nThe conversation, with the time since the check began:\n" + conversation(c.Slice)
+	if len(c.Excerpt) > 0 {
+		text += "\n\nThe conversation, with the time since the check began:\n" + conversation(c.Excerpt)
 	}
 	return strings.TrimSpace(text)
 }
@@ -140,22 +140,30 @@ func framing(r *grade.Result) string {
 // round takes away what adding up points in binary leaves behind.
 func round(points float64) float64 { return math.Round(points*100) / 100 }
 
+// sum shows the points of all: "87 / 95 points", or the verdict.
+func sum(r *grade.Result) string {
+	if !r.Graded() {
+		return headline(r)
+	}
+	earned, of, bonus := r.Points()
+	text := score(earned, of) + " points"
+	if bonus > 0 {
+		text += ", and " + number(bonus) + " bonus"
+	}
+	return text
+}
+
+// leftOut says what of the rubric does not count; empty when all does.
+func leftOut(r *grade.Result) string {
+	_, of, _ := r.Points()
+	if out := round(r.Total() - of); r.Graded() && out > 0 {
+		return fmt.Sprintf("%s of the rubric's %s points could not be tried and do not count.", number(out), number(r.Total()))
+	}
+	return ""
+}
+
 // number shows points, with two digits after the point at most.
 func number(points float64) string { return strconv.FormatFloat(round(points), 'f', -1, 64) }
 
 // score shows the points of a check or of a stage.
 func score(points, of float64) string { return number(points) + " / " + number(of) }
-
-// at shows a time since the check began.
-func at(d time.Duration) string { return fmt.Sprintf("%.3f s", d.Seconds()) }
-
-// shorten cuts the middle out of what is longer than n characters. Beginning
-// and end stay: a line begins with who sent it and ends with what was sent.
-func shorten(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	head := n / 2
-	return string(runes[:head]) + "…" + string(runes[len(runes)-(n-1-head):])
-}

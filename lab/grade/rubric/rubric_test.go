@@ -1,8 +1,10 @@
 package rubric
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -30,6 +32,14 @@ stages:
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 
+// A rubric may say how submissions want to be talked to.
+func TestDialect(t *testing.T) {
+	text := stage("{id: a, points: 1}") + "\ndialect:\n  register: \"{role}:{topic}\\n\"\n  message: \"{text}\\n\"\n"
+	r, err := Parse("r.yaml", []byte(text), []string{"a"})
+	require.NoError(t, err)
+	assert.Equal(t, `a publisher sends "PUBLISHER:{topic}\n", a subscriber "SUBSCRIBER:{topic}\n", a message is "{text}\n"`, r.Dialect.String())
+}
+
 func TestParseErrorsHaveLines(t *testing.T) {
 	for _, test := range []struct{ text, says string }{
 		{"", "r.yaml"},
@@ -46,6 +56,7 @@ func TestParseErrorsHaveLines(t *testing.T) {
 		{stage("{id: a, points: .nan}"), `expected 0 or more`},
 		{stage("{id: a, points: many}"), "line 6"},
 		{stage("{id: a, point: 1}"), "line 6: field point not found"},
+		{"title: T\ndialect: {register: \"{role}\"}", "expected {text}"},
 		{"titel: T", "line 1: field titel not found"},
 		{"title: [", "line 1"},
 	} {
@@ -57,4 +68,26 @@ func TestParseErrorsHaveLines(t *testing.T) {
 
 func stage(check string) string {
 	return "title: T\nstages:\n  - id: s\n    title: S\n    checks:\n    - " + check
+}
+
+// TestTasks wants the rubrics that come with the grader to be worth 100 points.
+func TestTasks(t *testing.T) {
+	for task := range Tasks + 1 {
+		text, err := Text(task)
+		require.NoError(t, err)
+		_, err = Parse("rubric", text, nil)
+		require.Error(t, err, "no check is known")
+		points := 0.0
+		for line := range strings.Lines(string(text)) {
+			var p float64
+			if _, after, ok := strings.Cut(line, "points: "); ok && !strings.Contains(line, "bonus") {
+				_, err := fmt.Sscanf(after, "%g", &p)
+				require.NoError(t, err)
+			}
+			points += p
+		}
+		assert.InDelta(t, 100, points, 0.001, "task %d", task)
+	}
+	_, err := Text(Tasks + 1)
+	assert.ErrorContains(t, err, "expected 1 to 4")
 }

@@ -1,6 +1,6 @@
-// Command wget stands in for the one of BusyBox in the stand-in image of NATS, which has no other programs: so the health
-// check of compose.cluster.yaml is the same for both images. It fetches the URL that is its last argument, prints
-// nothing, and exits 1 unless the answer is 200.
+// Command wget stands in for the one of BusyBox in the stand-in image of NATS, which has no other
+// programs: so the health check of compose.cluster.yaml is the same for both images. It fetches the
+// URL that is its last argument, prints nothing, and exits 1 unless the answer is 200.
 package main
 
 import (

@@ -13,8 +13,8 @@ import (
 	"pubsublab/server/journal"
 )
 
-// What a line costs in a batch of so many, and what one costs that is published
-// directly, as a message of its own. An operation is one acknowledged line.
+// What a line costs in a batch of so many, and what one costs that is published directly, as a
+// message of its own. An operation is one acknowledged line.
 func BenchmarkAcknowledged(b *testing.B) {
 	line := append(bytes.Repeat([]byte{'x'}, 63), '\n')
 	for _, sync := range []bool{false, true} {
@@ -33,7 +33,7 @@ func BenchmarkAcknowledged(b *testing.B) {
 			_, err = js.CreateStream(b.Context(), jetstream.StreamConfig{Name: "direct", Subjects: []string{"direct"}, MaxBytes: 1 << 30})
 			require.NoError(b, err)
 			for b.Loop() {
-				_, err := js.PublishAsync("direct", line, jetstream.WithStallWait(patience))
+				_, err := js.PublishAsync("direct", line, jetstream.WithStallWait(testTimeout))
 				require.NoError(b, err)
 			}
 			<-js.PublishAsyncComplete()
@@ -61,8 +61,8 @@ func reportLines(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "lines/s")
 }
 
-// What it takes to send a subscriber what only the stream keeps, in batches of so
-// many lines. An operation is a line.
+// What it takes to send a subscriber what only the stream keeps, in batches of so many lines. An
+// operation is a line.
 func BenchmarkReplay(b *testing.B) {
 	line := append(bytes.Repeat([]byte{'x'}, 63), '\n')
 	for _, lines := range []int{1, 256} {

@@ -1,7 +1,6 @@
 package jetstream
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -13,12 +12,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/protocol"
 	"pubsublab/server/journal/journaltest"
 )
 
-// load is some publishers that publish numbered lines, without runs, through
-// several brokers: only the hop to the stream can lose or double them.
+// load is some publishers that publish numbered lines, without runs, through several brokers: only
+// the hop to the stream can lose or double them.
 type load struct {
 	t       *testing.T
 	entries int // of each publisher
@@ -41,8 +41,7 @@ func publish(t *testing.T, publishers, entries int, brokers ...*Journal) *load {
 }
 
 func (l *load) run(j *Journal, name string) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	ctx := wait.Context(l.t)
 	next := 0
 	for n := range l.entries {
 		l.acked.Add(1)
@@ -71,11 +70,7 @@ func (l *load) wait() {
 		l.acked.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-time.After(patience):
-		require.FailNow(l.t, "not everything was acknowledged")
-	}
+	wait.For(l.t, done, "everything is acknowledged")
 }
 
 // check checks that all brokers have the same order, with every line once.
@@ -127,7 +122,7 @@ func everything(t testing.TB, j *Journal) (items []string) {
 // sameState checks that all brokers know the same, once they have read all.
 func sameState(t testing.TB, brokers ...*Journal) {
 	t.Helper()
-	require.Eventually(t, func() bool {
+	wait.Until(t, func() bool {
 		first := state(brokers[0])
 		for _, j := range brokers[1:] {
 			if state(j) != first {
@@ -136,17 +131,16 @@ func sameState(t testing.TB, brokers ...*Journal) {
 		}
 		stream, err := brokers[0].js.Stream(t.Context(), brokers[0].cfg.Stream)
 		return err == nil && brokers[0].seq.Load() == stream.CachedInfo().State.LastSeq
-	}, patience, 10*time.Millisecond, "all know the same: it is a pure function of the stream")
+	}, "all know the same: it is a pure function of the stream")
 }
 
 func state(j *Journal) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return string(j.order.save(j.id))
+	return string(j.sequencer.save(j.id))
 }
 
-// lossy is a way to the stream on which messages get lost, doubled and delayed,
-// and answers too.
+// lossy is a way to the stream on which messages get lost, doubled and delayed, and answers too.
 type lossy struct {
 	mu   sync.Mutex
 	rng  *rand.Rand
@@ -241,6 +235,9 @@ func TestServerRestarts(t *testing.T) {
 
 // Every server of a cluster is stopped in turn, and comes back.
 func TestClusterRestarts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes long, and -short asks for short ones")
+	}
 	nodes := startCluster(t, 3)
 	cfg := nodes[0].config()
 	cfg.Servers = nodes[0].url + "," + nodes[1].url + "," + nodes[2].url
@@ -253,7 +250,7 @@ func TestClusterRestarts(t *testing.T) {
 		n.stop()
 		a.waitFor(t, 15_000+25_000*uint64(i)) // the two others go on
 		n.start()
-		require.Eventually(t, func() bool { return caughtUp(n, cfg.Stream) }, patience, 50*time.Millisecond)
+		wait.Until(t, func() bool { return caughtUp(n, cfg.Stream) }, "the node has caught up")
 	}
 	l.wait()
 	l.check(a, b)
@@ -263,5 +260,5 @@ func TestClusterRestarts(t *testing.T) {
 // waitFor waits until so many lines are read.
 func (j *Journal) waitFor(t *testing.T, lines uint64) {
 	t.Helper()
-	require.Eventually(t, func() bool { return j.Next() > lines }, patience, time.Millisecond)
+	wait.Until(t, func() bool { return j.Next() > lines }, "%d lines are read", lines)
 }

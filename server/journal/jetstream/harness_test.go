@@ -1,7 +1,6 @@
 package jetstream
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -13,17 +12,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/server/journal"
 )
 
-// nats.go 1.55 can leave a goroutine behind when an object is put: it waits for
-// a channel that was nil already when it began.
+// nats.go 1.55 can leave a goroutine behind when an object is put: it waits for a channel that was
+// nil already when it began.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
 }
 
-// patience is how long anything may take that has to happen.
-const patience = 30 * time.Second
+// testTimeout is how long anything may take that has to happen: for ever, for a machine may be
+// slow. What hangs is ended by go test's -timeout.
+const testTimeout = 24 * time.Hour
 
 // node is a NATS server in this process.
 type node struct {
@@ -69,8 +70,8 @@ func startCluster(t testing.TB, size int) []*node {
 	return nodes
 }
 
-// freePort returns a port that is free now: the servers have to know each
-// other's before they start.
+// freePort returns a port that is free now: the servers have to know each other's before they
+// start.
 func freePort(t testing.TB) int {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -78,7 +79,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// caughtUp tells whether the server has all that the others of its cluster have.
+// caughtUp reports whether the server has all that the others of its cluster have.
 func caughtUp(n *node, stream string) bool {
 	return n.server.JetStreamIsCurrent() && n.server.JetStreamIsStreamCurrent(server.DEFAULT_GLOBAL_ACCOUNT, stream)
 }
@@ -91,7 +92,7 @@ func (n *node) start() {
 	n.server, err = server.NewServer(&opts)
 	require.NoError(n.t, err)
 	n.server.Start()
-	require.True(n.t, n.server.ReadyForConnections(patience), "the NATS server starts")
+	require.True(n.t, n.server.ReadyForConnections(testTimeout), "the NATS server starts")
 	n.opts.Port = opts.Port
 	n.url = n.server.ClientURL()
 }
@@ -109,20 +110,15 @@ func (n *node) config() Config {
 	return Config{Servers: n.url, Stream: "test", Replicas: 1, Size: MinSize, History: journal.MinHistory}
 }
 
-// connect is Connect with patience, and a Close at the end of the test.
+// connect is Connect, for as long as the test may take, and a Close at its end.
 func connect(t testing.TB, cfg Config) *Journal {
 	t.Helper()
 	if testing.Verbose() {
 		cfg.Log = slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
+	ctx := wait.Context(t)
 	j, err := Connect(ctx, cfg)
 	require.NoError(t, err)
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		j.Close(ctx)
-	})
+	t.Cleanup(func() { j.Close(ctx) })
 	return j
 }

@@ -12,15 +12,14 @@ import (
 	"pubsublab/server/journal"
 )
 
-// A message of the stream is consecutive entries of one broker process, its
-// producer. The payload is their lines as they are; headers say the rest, one
-// Pubsub-Entry for each entry:
+// A message of the stream is consecutive entries of one broker process, its producer. The payload
+// is their lines as they are; headers say the rest, one Pubsub-Entry for each entry:
 //
 //	lines=2 name=ada topic=news run=r first=7
 //	event=left name=ada topic=news role=PUBLISHER lines=9 reason=eof
 //	mark
 //
-// What an entry has not is left out. A mark is there to be read back.
+// What an entry has not is left out. A barrier is there to be read back.
 const (
 	headerProducer = "Pubsub-Producer"
 	headerNumber   = "Pubsub-Number"  // of the first entry among the producer's, from 1
@@ -35,8 +34,8 @@ const (
 	headerRoom = 4 << 10
 )
 
-// mark says that an entry is a mark.
-const mark = "mark"
+// barrier says that an entry is a barrier.
+const barrier = "mark"
 
 // message is what a message of the stream says.
 type message struct {
@@ -94,7 +93,7 @@ func describe(e *journal.Entry) string {
 		set("first", strconv.FormatUint(e.First, 10))
 	}
 	if len(b) == 0 {
-		return mark
+		return barrier
 	}
 	return string(b[1:])
 }
@@ -161,7 +160,7 @@ func number(what, text string) (uint64, error) {
 
 // parse reads what describe said.
 func parse(e *journal.Entry, text string) (err error) {
-	if text == mark {
+	if text == barrier {
 		return nil
 	}
 	var lines uint64

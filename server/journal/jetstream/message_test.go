@@ -17,7 +17,7 @@ func TestMessagesComeBack(t *testing.T) {
 		entry journal.Entry
 		text  string
 	}{
-		"a mark": {journal.Entry{}, "mark"},
+		"a barrier": {journal.Entry{}, "mark"},
 		"lines": {
 			journal.Entry{From: "ada", Topic: "news.sea", Lines: []byte("one\n\n: three\r\n"), Count: 3},
 			"lines=3 name=ada topic=news.sea",

@@ -34,7 +34,7 @@ func (j *Journal) read() {
 		case gone && time.Since(seen) > answerTimeout: // it is not just a cluster that starts
 			j.cancel(fmt.Errorf("the stream %s is gone", j.cfg.Stream))
 		case j.ctx.Err() == nil:
-			j.log.Debug("reading the stream again", "after", j.order.seq, "error", err)
+			j.log.Debug("reading the stream again", "after", j.sequencer.seq, "error", err)
 		}
 		select {
 		case <-time.After(100 * time.Millisecond):
@@ -44,21 +44,21 @@ func (j *Journal) read() {
 	}
 }
 
-// follower is whoever reads the stream, message by message.
-type follower interface {
+// streamReader is whoever reads the stream, message by message.
+type streamReader interface {
 	// last returns the sequence number of the last message taken.
 	last() uint64
 	// take takes the next one.
 	take(msg jetstream.Msg, at time.Time) error
-	// jump goes on behind messages that the stream does not keep any more: kept is
-	// the first that it does.
+	// jump goes on behind messages that the stream does not keep any more: kept is the first that
+	// it does.
 	jump(kept uint64) error
 }
 
-// consume reads for f, so many bytes at a time, until something goes wrong or
-// life ends. It does what the library's ordered consumer does, but that one takes
-// 10 s to try again what a cluster without a leader did not answer.
-func (j *Journal) consume(life context.Context, f follower, window int) error {
+// consume reads for r, so many bytes at a time, until something goes wrong or life ends. It does
+// what the library's ordered consumer does, but that one takes 10 s to try again what a cluster
+// without a leader did not answer.
+func (j *Journal) consume(life context.Context, r streamReader, window int) error {
 	ctx, cancel := context.WithTimeout(life, consumerTimeout)
 	defer cancel()
 	stream, err := j.js.Stream(ctx, j.cfg.Stream)
@@ -70,7 +70,7 @@ func (j *Journal) consume(life context.Context, f follower, window int) error {
 	}
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       f.last() + 1,
+		OptStartSeq:       r.last() + 1,
 		AckPolicy:         jetstream.AckNonePolicy,
 		MemoryStorage:     true,
 		Replicas:          1,
@@ -101,28 +101,28 @@ func (j *Journal) consume(life context.Context, f follower, window int) error {
 		if meta.Sequence.Consumer != delivered {
 			return fmt.Errorf("the consumer's message %d came instead of %d", meta.Sequence.Consumer, delivered)
 		}
-		if meta.Sequence.Stream != f.last()+1 {
-			return f.jump(meta.Sequence.Stream)
+		if meta.Sequence.Stream != r.last()+1 {
+			return r.jump(meta.Sequence.Stream)
 		}
-		if err := f.take(msg, meta.Timestamp); err != nil {
+		if err := r.take(msg, meta.Timestamp); err != nil {
 			return err
 		}
 	}
 }
 
-func (j *Journal) last() uint64 { return j.order.seq }
+func (j *Journal) last() uint64 { return j.sequencer.seq }
 
 // take takes the next message in.
 func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
 	m, err := decode(msg.Headers(), msg.Data())
 	if err != nil {
-		j.log.Warn("ignoring what is no broker's message in the stream", "sequence", j.order.seq+1, "error", err)
+		j.log.Warn("ignoring what is no broker's message in the stream", "sequence", j.sequencer.seq+1, "error", err)
 		m = message{}
 	}
 	j.mu.Lock()
-	entries := j.order.take(at, &m, size(msg.Headers(), msg.Data()))
+	entries := j.sequencer.take(at, &m, size(msg.Headers(), msg.Data()))
 	j.mu.Unlock()
-	j.seq.Store(j.order.seq)
+	j.seq.Store(j.sequencer.seq)
 	for _, e := range entries {
 		if e.Count > 0 || e.Event != nil {
 			if err := j.Add(j.ctx, e); err != nil {
@@ -133,35 +133,35 @@ func (j *Journal) take(msg jetstream.Msg, at time.Time) error {
 	if m.producer != j.producer {
 		return nil
 	}
-	switch last := j.order.last(j.producer); {
+	switch last := j.sequencer.last(j.producer); {
 	case len(entries) > 0:
 		j.accepted = last
-		j.outbox.accept(last, j.order.seq)
+		j.outbox.accept(last, j.sequencer.seq)
 	case last < j.accepted:
 		j.cancel(errForgotten)
 	case m.number > last:
 		j.again(m.attempt)
 	}
-	if j.order.due {
-		j.saveCheckpoint()
+	if j.sequencer.due || j.unsaved.Load() {
+		j.saveSnapshot()
 	}
 	return nil
 }
 
-// jump goes on behind messages that are lost to everyone here: what there was in
-// them is a gap (P12).
+// jump goes on behind messages that are lost to everyone here: what there was in them is a gap
+// (P12).
 func (j *Journal) jump(kept uint64) error {
 	ctx, cancel := context.WithTimeout(j.ctx, answerTimeout)
 	defer cancel()
-	later, err := j.loadCheckpoint(ctx, kept)
+	later, err := j.loadSnapshot(ctx, kept)
 	if err != nil {
 		return err
 	}
-	missing := later.next - j.order.next
+	missing := later.next - j.sequencer.next
 	j.log.Error("the stream does not keep any more what was to be read next",
-		"after", j.order.seq, "kept_from", kept, "going_on_after", later.seq, "missing", missing)
+		"after", j.sequencer.seq, "kept_from", kept, "going_on_after", later.seq, "missing", missing)
 	j.mu.Lock()
-	j.order = later
+	j.sequencer = later
 	j.mu.Unlock()
 	j.seq.Store(later.seq)
 	if missing > 0 {

@@ -12,18 +12,17 @@ import (
 )
 
 const (
-	// maxReplays is how many replays read at once; others wait for their turn. Each
-	// may take some MiB: what was fetched and not sent, and an order of its own.
+	// maxReplays is how many replays read at once; others wait for their turn. Each may take some
+	// MiB: what was fetched and not sent, and a sequencer of its own.
 	maxReplays = 8
 
-	// replaySegment is about how many bytes a segment of a replay has, and
-	// replayOverhead what an entry counts for besides its lines.
+	// replaySegment is about how many bytes a segment of a replay has, and replayOverhead what an
+	// entry counts for besides its lines.
 	replaySegment  = 256 << 10
 	replayOverhead = 256
 
-	// searchTime is for how long the stream is looked through for the last messages of
-	// a topic: who asks for them waits to be let in meanwhile. maxSearches is how many
-	// do so at once.
+	// searchTime is for how long the stream is looked through for the last messages of a topic: who
+	// asks for them waits to be let in meanwhile. maxSearches is how many do so at once.
 	searchTime  = 2 * time.Second
 	maxSearches = 4
 
@@ -31,12 +30,12 @@ const (
 	lookPause = 250 * time.Millisecond
 )
 
-// past finds where a reader begins that wants what is before its place in the
-// mirror. It is not ok where the stream has nothing of that. While the stream does
-// not answer it tries again, until ctx ends: what cannot be had now is not missing.
-func (j *Journal) past(ctx context.Context, from protocol.From, filter protocol.Filter, place journal.Place) (p journal.Place, ok bool, err error) {
+// backlog finds where a reader begins that wants what is before its place in the mirror. It is not
+// ok where the stream has nothing of that. While the stream does not answer it tries again, until
+// ctx ends: what cannot be had now is not missing.
+func (j *Journal) backlog(ctx context.Context, filter protocol.Filter, place journal.Start) (p journal.Start, ok bool, err error) {
 	for {
-		p, ok, err = j.lookBack(ctx, from, filter, place)
+		p, ok, err = j.lookBack(ctx, filter, place)
 		var unusable *unusableError
 		if err == nil || errors.As(err, &unusable) {
 			return p, ok, err
@@ -51,7 +50,7 @@ func (j *Journal) past(ctx context.Context, from protocol.From, filter protocol.
 	}
 }
 
-func (j *Journal) lookBack(ctx context.Context, from protocol.From, filter protocol.Filter, place journal.Place) (p journal.Place, ok bool, err error) {
+func (j *Journal) lookBack(ctx context.Context, filter protocol.Filter, place journal.Start) (p journal.Start, ok bool, err error) {
 	list, err := j.beginnings(ctx)
 	if err != nil || len(list) == 0 || list[0].next >= place.Next {
 		return p, false, err
@@ -68,11 +67,11 @@ func (j *Journal) lookBack(ctx context.Context, from protocol.From, filter proto
 		return p, false, err
 	}
 	p.Next = wanted
-	p.Segment = journal.NewPast(nil, newReplay(j, list, wanted))
+	p.Segment = journal.NewBacklog(nil, newReplay(j, list, wanted))
 	return p, true, nil
 }
 
-// beginnings returns the checkpoints from which the stream can be read now.
+// beginnings returns the snapshots from which the stream can be read now.
 func (j *Journal) beginnings(ctx context.Context) ([]saved, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
@@ -80,13 +79,12 @@ func (j *Journal) beginnings(ctx context.Context) ([]saved, error) {
 	if err != nil {
 		return nil, err
 	}
-	return j.listCheckpoints(ctx, stream.CachedInfo().State.FirstSeq)
+	return j.listSnapshots(ctx, stream.CachedInfo().State.FirstSeq)
 }
 
-// lastBefore returns the position of the first of those messages before a place
-// that are still short of how many last ones were asked for, as far back as they
-// are found in time.
-func (j *Journal) lastBefore(ctx context.Context, list []saved, place journal.Place, filter protocol.Filter) (uint64, error) {
+// lastBefore returns the position of the first of those messages before a place that are still
+// short of how many last ones were asked for, as far back as they are found in time.
+func (j *Journal) lastBefore(ctx context.Context, list []saved, place journal.Start, filter protocol.Filter) (uint64, error) {
 	first, end, short := place.Next, place.Next, place.Short
 	if filter == (protocol.Filter{}) {
 		return max(end-min(end, short), list[0].next), nil
@@ -125,8 +123,8 @@ func (j *Journal) lastBefore(ctx context.Context, list []saved, place journal.Pl
 // stretch is consecutive messages.
 type stretch struct{ pos, count uint64 }
 
-// matching returns those from the first checkpoint of the list to the position
-// end that a filter matches.
+// matching returns those from the first snapshot of the list to the position end that a filter
+// matches.
 func (j *Journal) matching(ctx context.Context, list []saved, end uint64, filter protocol.Filter) (found []stretch, err error) {
 	r := newReplay(j, list, list[0].next)
 	r.turns = nil // it has one as a search
@@ -151,8 +149,8 @@ func (j *Journal) matching(ctx context.Context, list []saved, end uint64, filter
 	}
 }
 
-// replay reads the stream for one reader, from a checkpoint on, until it has
-// caught up with what is in the mirror. It is a journal.Past.
+// replay reads the stream for one reader, from a snapshot on, until it has caught up with what is
+// in the mirror. It is a journal.Backlog.
 type replay struct {
 	// Static after construction.
 	j     *Journal
@@ -168,18 +166,18 @@ type replay struct {
 	started bool
 	at      uint64 // the position after the last message taken; 0 where an event was taken last
 
-	order *order // owned by the one who reads
+	sequencer *sequencer // owned by the one who reads
 }
 
-// newReplay returns a replay that begins at the last checkpoint before from, or at
-// the first one there is.
+// newReplay returns a replay that begins at the last snapshot before from, or at the first one
+// there is.
 func newReplay(j *Journal, list []saved, from uint64) *replay {
 	r := &replay{j: j, list: upTo(list, from), from: from, turns: j.replays, entries: make(chan journal.Entry, 16)}
 	r.ctx, r.cancel = context.WithCancelCause(j.ctx)
 	return r
 }
 
-// upTo leaves out what is before the last checkpoint up to a position.
+// upTo leaves out what is before the last snapshot up to a position.
 func upTo(list []saved, pos uint64) []saved {
 	for len(list) > 1 && list[1].next <= pos {
 		list = list[1:]
@@ -190,7 +188,7 @@ func upTo(list []saved, pos uint64) []saved {
 // Close makes who reads for it end, soon.
 func (r *replay) Close() { r.cancel(nil) }
 
-func (r *replay) Next(ctx context.Context) (journal.Place, error) {
+func (r *replay) Next(ctx context.Context) (journal.Start, error) {
 	var entries []journal.Entry
 	for len(entries) == 0 {
 		if r.at > 0 {
@@ -202,18 +200,18 @@ func (r *replay) Next(ctx context.Context) (journal.Place, error) {
 		var err error
 		if entries, err = r.gather(ctx); err != nil {
 			r.Close()
-			return journal.Place{}, err
+			return journal.Start{}, err
 		}
 	}
 	r.at = 0
 	if last := &entries[len(entries)-1]; last.Count > 0 {
 		r.at = last.Pos + uint64(last.Count)
 	}
-	return journal.Place{Segment: journal.NewPast(entries, r), Next: entries[0].Pos}, nil
+	return journal.Start{Segment: journal.NewBacklog(entries, r), Next: entries[0].Pos}, nil
 }
 
-// gather waits for entries, but not for long, and returns those that are there, up
-// to a message after which the mirror has all.
+// gather waits for entries, but not for long, and returns those that are there, up to a message
+// after which the mirror has all.
 func (r *replay) gather(ctx context.Context) (entries []journal.Entry, err error) {
 	if !r.started {
 		if err := r.start(ctx); err != nil {
@@ -301,14 +299,14 @@ func (r *replay) read() {
 	}
 }
 
-// begin loads the checkpoint, the first time that it can be had.
+// begin loads the snapshot, the first time that it can be had.
 func (r *replay) begin() error {
-	if r.order != nil {
+	if r.sequencer != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(r.ctx, answerTimeout)
 	defer cancel()
-	order, err := r.j.loadFirst(ctx, r.list, 0)
+	sequencer, err := r.j.loadFirst(ctx, r.list, 0)
 	if errors.Is(err, errReplaced) {
 		if list, err := r.j.beginnings(ctx); err == nil {
 			r.list = upTo(list, r.from)
@@ -317,21 +315,21 @@ func (r *replay) begin() error {
 	if err != nil {
 		return err
 	}
-	r.order = order
-	if order.next <= r.from {
+	r.sequencer = sequencer
+	if sequencer.next <= r.from {
 		return nil
 	}
-	return r.skip(order.next - r.from) // those before it have been deleted meanwhile
+	return r.skip(sequencer.next - r.from) // those before it have been deleted meanwhile
 }
 
-func (r *replay) last() uint64 { return r.order.seq }
+func (r *replay) last() uint64 { return r.sequencer.seq }
 
 func (r *replay) take(msg jetstream.Msg, at time.Time) error {
 	m, err := decode(msg.Headers(), msg.Data())
 	if err != nil {
 		m = message{} // the log has heard of it
 	}
-	for _, e := range r.order.take(at, &m, size(msg.Headers(), msg.Data())) {
+	for _, e := range r.sequencer.take(at, &m, size(msg.Headers(), msg.Data())) {
 		if e.Count == 0 && e.Event == nil || !e.StartAt(r.from) {
 			continue
 		}
@@ -348,12 +346,12 @@ func (r *replay) take(msg jetstream.Msg, at time.Time) error {
 func (r *replay) jump(kept uint64) error {
 	ctx, cancel := context.WithTimeout(r.ctx, answerTimeout)
 	defer cancel()
-	later, err := r.j.loadCheckpoint(ctx, kept)
+	later, err := r.j.loadSnapshot(ctx, kept)
 	if err != nil {
 		return err
 	}
-	had := max(r.order.next, r.from)
-	r.order = later
+	had := max(r.sequencer.next, r.from)
+	r.sequencer = later
 	if later.next <= had {
 		return nil
 	}
@@ -362,7 +360,7 @@ func (r *replay) jump(kept uint64) error {
 
 // skip gives a gap in place of messages that the stream does not keep any more.
 func (r *replay) skip(missing uint64) error {
-	return r.give(journal.Entry{Pos: r.order.next, Event: &protocol.Event{Kind: protocol.Gap, Missing: missing}})
+	return r.give(journal.Entry{Pos: r.sequencer.next, Event: &protocol.Event{Kind: protocol.Gap, Missing: missing}})
 }
 
 func (r *replay) give(e journal.Entry) error {
@@ -374,4 +372,4 @@ func (r *replay) give(e journal.Entry) error {
 	}
 }
 
-var _ journal.Past = (*replay)(nil)
+var _ journal.Backlog = (*replay)(nil)

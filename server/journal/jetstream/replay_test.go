@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
 	"pubsublab/server/journal/journaltest"
@@ -20,7 +21,7 @@ import (
 func forgetful(n *node) Config {
 	cfg := n.config()
 	cfg.every = 256 << 10
-	cfg.search = patience
+	cfg.search = testTimeout
 	return cfg
 }
 
@@ -31,8 +32,8 @@ func attentive(n *node) Config {
 	return cfg
 }
 
-// talk appends entries of a few lines each, from several publishers with topics,
-// and events between them, of about 256 KiB a hundred.
+// talk appends entries of a few lines each, from several publishers with topics, and events between
+// them, of about 256 KiB a hundred.
 func talk(t *testing.T, j *Journal, entries int) {
 	t.Helper()
 	done := make(chan error, entries)
@@ -54,7 +55,7 @@ func talk(t *testing.T, j *Journal, entries int) {
 }
 
 // readUp reads from a place up to a position, and events behind it that are there.
-func readUp(t *testing.T, j *Journal, from protocol.From, filter string, end uint64) (items []string, place journal.Place) {
+func readUp(t *testing.T, j *Journal, from protocol.From, filter string, end uint64) (items []string, place journal.Start) {
 	t.Helper()
 	var f protocol.Filter
 	var err error
@@ -62,8 +63,7 @@ func readUp(t *testing.T, j *Journal, from protocol.From, filter string, end uin
 		f, err = protocol.ParseFilter(filter)
 		require.NoError(t, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
+	ctx := wait.Context(t)
 	place, err = j.Open(ctx, from, f)
 	require.NoError(t, err)
 	p := place
@@ -90,8 +90,8 @@ func readUp(t *testing.T, j *Journal, from protocol.From, filter string, end uin
 	}
 }
 
-// Who asks for more than a broker has in memory is sent the same as at a broker
-// that has it, events too (P12).
+// Who asks for more than a broker has in memory is sent the same as at a broker that has it, events
+// too (P12).
 func TestP12OlderThanMemory(t *testing.T) {
 	n := startNode(t)
 	all, few := connect(t, attentive(n)), connect(t, forgetful(n))
@@ -120,8 +120,8 @@ func TestP12OlderThanMemory(t *testing.T) {
 	}
 }
 
-// While more is published than fits into memory, and NATS goes away and comes
-// back, those who read what is old miss nothing and get nothing twice.
+// While more is published than fits into memory, and NATS goes away and comes back, those who read
+// what is old miss nothing and get nothing twice.
 func TestP10CatchesUp(t *testing.T) {
 	n := startNode(t)
 	all, few := connect(t, attentive(n)), connect(t, forgetful(n))
@@ -133,6 +133,7 @@ func TestP10CatchesUp(t *testing.T) {
 	}
 	results := make(chan result, readers)
 	end := make(chan uint64)
+	ctx := wait.Context(t)
 	for range readers {
 		p, err := few.Open(t.Context(), protocol.FromFirst(), protocol.Filter{})
 		require.NoError(t, err)
@@ -147,9 +148,7 @@ func TestP10CatchesUp(t *testing.T) {
 					next = max(next, e.Pos+uint64(e.Count))
 				}
 				if sealed {
-					ctx, cancel := context.WithTimeout(context.Background(), patience)
 					p, r.err = few.Advance(ctx, p.Segment)
-					cancel()
 					if r.err == nil && p.Missing > 0 {
 						r.err = fmt.Errorf("%d are missing", p.Missing)
 					}
@@ -178,8 +177,8 @@ func TestP10CatchesUp(t *testing.T) {
 	for range readers {
 		select {
 		case end <- all.Next():
-		case <-time.After(patience):
-			require.Fail(t, "nobody has caught up")
+		case <-ctx.Done():
+			require.Fail(t, context.Cause(ctx).Error(), "nobody has caught up")
 		}
 	}
 	want, _ := readUp(t, all, protocol.FromFirst(), "", all.Next())
@@ -203,7 +202,7 @@ func TestP12ForgottenMeanwhile(t *testing.T) {
 	p, err := j.Open(t.Context(), protocol.FromPosition(2), protocol.Filter{})
 	require.NoError(t, err)
 	require.Zero(t, p.Missing, "it is there yet")
-	for range 25 { // often enough for all names of checkpoints to be taken by later ones
+	for range 25 { // often enough for all names of snapshots to be taken by later ones
 		talk(t, j, 300)
 		j.saved(t)
 	}
@@ -242,12 +241,11 @@ func TestP12ForgottenMeanwhile(t *testing.T) {
 	j.Release(p.Segment)
 }
 
-// While a subscriber waits for its messages to be found, publishers do not wait
-// for it.
+// While a subscriber waits for its messages to be found, publishers do not wait for it.
 func TestP16SearchHoldsNobodyUp(t *testing.T) {
 	n := startNode(t)
 	cfg := forgetful(n)
-	cfg.search = patience
+	cfg.search = testTimeout
 	j := connect(t, cfg)
 	talk(t, j, 1000)
 	for range maxSearches {
@@ -257,7 +255,7 @@ func TestP16SearchHoldsNobodyUp(t *testing.T) {
 	go func() {
 		filter, err := protocol.ParseFilter("rare")
 		if err == nil {
-			var p journal.Place
+			var p journal.Start
 			if p, err = j.Open(context.Background(), protocol.FromLast(1000), filter); err == nil {
 				j.Release(p.Segment)
 			}
@@ -301,8 +299,7 @@ func TestP12WaitsForTheStream(t *testing.T) {
 	require.NoError(t, <-opened)
 }
 
-// A journal that closes lets those who are behind catch up, and no longer than it
-// may.
+// A journal that closes lets those who are behind catch up, and no longer than it may.
 func TestP17CatchesUpAtTheEnd(t *testing.T) {
 	n := startNode(t)
 	for name, patient := range map[string]bool{"patient": true, "impatient": false} {

@@ -8,8 +8,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// maxFlights is how many messages may be on their way through the stream. What is
-// appended meanwhile shares the next one: the stream's cost is per message.
+// maxFlights is how many messages may be on their way through the stream. What is appended
+// meanwhile shares the next one: the stream's cost is per message.
 const maxFlights = 64
 
 // What goes wrong with an attempt without anybody saying so.
@@ -18,8 +18,8 @@ var (
 	errSilence = errors.New("the stream does not answer")
 )
 
-// send sends what is in the outbox, and again from the first that was not
-// accepted whenever anything goes wrong, until the journal ends.
+// send sends what is in the outbox, and again from the first that was not accepted whenever
+// anything goes wrong, until the journal ends.
 func (j *Journal) send() {
 	defer j.outbox.abandon()
 	const shortest, longest = 50 * time.Millisecond, time.Second
@@ -55,8 +55,8 @@ type flight struct {
 func (j *Journal) attempt(n uint64) error {
 	j.outbox.rewind()
 	var flights []flight
-	patience := time.NewTimer(answerTimeout) // for the first flight: what is behind it waits in a queue
-	defer patience.Stop()
+	timeout := time.NewTimer(answerTimeout) // for the first flight: what is behind it waits in a queue
+	defer timeout.Stop()
 	for {
 		for len(flights) < maxFlights {
 			number, entries := j.outbox.next()
@@ -70,7 +70,7 @@ func (j *Journal) attempt(n uint64) error {
 				return err
 			}
 			if len(flights) == 0 {
-				patience.Reset(answerTimeout)
+				timeout.Reset(answerTimeout)
 			}
 			flights = append(flights, flight{future, after})
 		}
@@ -79,7 +79,7 @@ func (j *Journal) attempt(n uint64) error {
 		var failed <-chan error
 		var late <-chan time.Time
 		if len(flights) > 0 {
-			answered, failed, late = flights[0].Ok(), flights[0].Err(), patience.C
+			answered, failed, late = flights[0].Ok(), flights[0].Err(), timeout.C
 		}
 		select {
 		case ack := <-answered:
@@ -93,7 +93,7 @@ func (j *Journal) attempt(n uint64) error {
 				j.log.Info("the stream takes entries again")
 			}
 			flights = flights[1:]
-			patience.Reset(answerTimeout)
+			timeout.Reset(answerTimeout)
 		case err := <-failed:
 			return err
 		case <-late:

@@ -2,6 +2,8 @@ package jetstream
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/protocol"
 	"pubsublab/server/journal"
 	"pubsublab/server/journal/journaltest"
@@ -25,7 +28,7 @@ func TestWrongSettings(t *testing.T) {
 		change func(*jetstream.StreamConfig)
 	}{
 		{"was not made for a journal", func(c *jetstream.StreamConfig) { c.Metadata = nil }},
-		{`its pubsublab-format in the metadata is "0", expected "3"`, func(c *jetstream.StreamConfig) {
+		{`its pubsublab-format in the metadata is "0", expected "3" or "4"`, func(c *jetstream.StreamConfig) {
 			c.Metadata = map[string]string{metaID: a.ID(), metaFormat: "0"}
 		}},
 		{`its discard policy is "DiscardNew", expected "DiscardOld"`, func(c *jetstream.StreamConfig) { c.Discard = jetstream.DiscardNew }},
@@ -60,7 +63,7 @@ func TestAStreamMadeByOthers(t *testing.T) {
 		"workqueue": {Retention: jetstream.WorkQueuePolicy},
 	} {
 		c.Name, c.Subjects = name, []string{subject(name)}
-		c.Metadata = map[string]string{metaID: "x", metaFormat: "1"}
+		c.Metadata = map[string]string{metaID: "x", metaFormat: "4"}
 		_, err := a.js.CreateStream(t.Context(), c)
 		require.NoError(t, err)
 		cfg := n.config()
@@ -85,44 +88,64 @@ func TestNobodyThere(t *testing.T) {
 	cfg := n.config()
 	cfg.Servers = "nats://me:secret@" + n.url[len("nats://"):]
 	_, err := Connect(ctx, cfg)
-	assert.ErrorContains(t, err, "cannot use the stream test at nats://me:xxxxx@127.0.0.1:")
+	assert.ErrorContains(t, err, "cannot use the stream test at 127.0.0.1:")
 }
 
 // Whatever else is in the stream is left out, by all alike.
 func TestForeignMessages(t *testing.T) {
 	n := startNode(t)
 	a, b := connect(t, n.config()), connect(t, n.config())
-	journaltest.NewBench(t, a).Add(journaltest.Lines("ada: one"))
+	journaltest.NewRig(t, a).Add(journaltest.Lines("ada: one"))
 	_, err := a.js.Publish(t.Context(), subject("test"), []byte("hello"))
 	require.NoError(t, err)
-	bench := journaltest.NewBench(t, b)
-	bench.Add(journaltest.Lines("bob: two"))
+	rig := journaltest.NewRig(t, b)
+	rig.Add(journaltest.Lines("bob: two"))
 	sameState(t, a, b)
 	assert.Equal(t, []string{"1 ada: one", "2 bob: two"}, everything(t, a))
 }
 
-// A stream that is gone, or begins again, ends the journal: there is no order
-// to go on with.
+// A stream that is gone, or begins again, ends the journal: there is no order to go on with.
 func TestTheStreamIsGone(t *testing.T) {
 	for name, again := range map[string]bool{"gone": false, "made again": true} {
 		t.Run(name, func(t *testing.T) {
 			n := startNode(t)
 			a := connect(t, n.config())
-			bench := journaltest.NewBench(t, a)
-			bench.Add(journaltest.Lines("ada: one"))
-			reader := bench.Open(protocol.FromFirst(), "")
+			rig := journaltest.NewRig(t, a)
+			rig.Add(journaltest.Lines("ada: one"))
+			reader := rig.Open(protocol.FromFirst(), "")
 			require.NoError(t, a.js.DeleteStream(t.Context(), a.cfg.Stream))
 			if again {
 				other := connect(t, n.config())
 				require.NotEqual(t, a.ID(), other.ID(), "another order")
 			}
 			failed := make(chan error, 1)
-			require.NoError(t, a.Append(t.Context(), journaltest.Lines("ada: two"), func(err error) { failed <- err }))
+			if err := a.Append(t.Context(), journaltest.Lines("ada: two"), func(err error) { failed <- err }); err != nil {
+				failed <- err // it has noticed already
+			}
 			require.ErrorIs(t, <-failed, journal.ErrClosed)
 			<-a.Life().Done()
 			require.ErrorContains(t, context.Cause(a.Life()), "the stream test")
-			require.Eventually(t, func() bool { reader.Rest(); return reader.Ended() }, patience, patience/10000)
+			wait.Until(t, func() bool { reader.Rest(); return reader.Ended() }, "the reader comes to the end")
 			require.ErrorIs(t, a.Append(t.Context(), journaltest.Lines("ada: three"), nil), journal.ErrClosed)
 		})
+	}
+}
+
+// Where there is not enough storage, it says for what, and tries again: some may be freed.
+func TestNotEnoughStorage(t *testing.T) {
+	for most, want := range map[int64]string{
+		MinSize / 2:         "cannot create the stream, of 128 MiB: nats: API error",
+		MinSize + MinSize/2: "cannot create test-checkpoints, of 80 MiB: nats: API error",
+	} {
+		n := newNode(t)
+		n.opts.JetStreamMaxStore = most
+		n.start()
+		log := &lockedBuffer{}
+		cfg := n.config()
+		cfg.Log = slog.New(slog.NewTextHandler(log, nil))
+		d := Defer(cfg)
+		require.Eventually(t, func() bool { return strings.Contains(d.Health().Error(), want) }, testTimeout, time.Millisecond, want)
+		require.Eventually(t, func() bool { return strings.Contains(log.String(), "cannot use the stream yet, trying again") }, testTimeout, time.Millisecond)
+		d.Close(t.Context())
 	}
 }

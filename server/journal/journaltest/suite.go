@@ -14,12 +14,11 @@ import (
 	"pubsublab/server/journal"
 )
 
-// Run runs all tests against journals that newJournal makes: empty, with so
-// many bytes of history.
+// Run runs all tests against journals that newJournal makes: empty, with so many bytes of history.
 func Run(t *testing.T, newJournal func(t *testing.T, history int) journal.Journal) {
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, *Bench)
+		run  func(*testing.T, *Rig)
 	}{
 		{"P9OrderAndPositions", orderAndPositions},
 		{"NothingIsNoEntry", nothing},
@@ -34,12 +33,12 @@ func Run(t *testing.T, newJournal func(t *testing.T, history int) journal.Journa
 		{"AgainstAModel", againstAModel},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			test.run(t, NewBench(t, newJournal(t, journal.MinHistory)))
+			test.run(t, NewRig(t, newJournal(t, journal.MinHistory)))
 		})
 	}
 	for _, c := range runCases {
 		t.Run("P15Runs/"+c.name, func(t *testing.T) {
-			b := NewBench(t, newJournal(t, journal.MinHistory))
+			b := NewRig(t, newJournal(t, journal.MinHistory))
 			b.Add(c.entries...)
 			assert.Equal(t, c.want, b.Kept(protocol.FromFirst(), ""), "P15")
 			assert.Equal(t, c.next, b.NextLine("ada", "r"), "P15")
@@ -48,8 +47,10 @@ func Run(t *testing.T, newJournal func(t *testing.T, history int) journal.Journa
 	}
 }
 
-func orderAndPositions(t *testing.T, b *Bench) {
-	b.Add(Lines("ada: one two"), Joined("bob"), Joined("eve"), Lines("bob#news: three"), Lines("ada: four"))
+func orderAndPositions(t *testing.T, b *Rig) {
+	bob := Joined("bob")
+	b.Add(Lines("ada: one two"), bob, Joined("eve"), Lines("bob#news: three"), Lines("ada: four"))
+	assert.Zero(t, bob.Event.Time, "a caller's event is left alone")
 	want := []string{"1 ada: one", "2 ada: two", "3 bob joined", "3 eve joined", "3 bob#news: three", "4 ada: four"}
 	assert.Equal(t, want, b.Kept(protocol.FromFirst(), ""), "P9: the order of the calls; events in their place")
 	assert.Equal(t, want, Texts(b.Heard()), "who watches is told each entry as it can be read")
@@ -66,27 +67,27 @@ func orderAndPositions(t *testing.T, b *Bench) {
 	assert.NoError(t, protocol.CheckName(b.ID()), "P4: journal= is written like a name")
 }
 
-func nothing(t *testing.T, b *Bench) {
+func nothing(t *testing.T, b *Rig) {
 	b.Add(journal.Entry{From: "ada", First: 1}, journal.Entry{From: "ada", Run: "r", First: 2})
 	assert.Empty(t, b.Kept(protocol.FromFirst(), ""), "a rejected line is acknowledged, and is not in the order")
 	assert.Empty(t, b.Heard())
 }
 
-func fromNew(t *testing.T, b *Bench) {
+func fromNew(t *testing.T, b *Rig) {
 	first := b.Open(protocol.From{}, "")
 	defer first.Release()
-	assert.EqualValues(t, 1, first.Place.Next)
+	assert.EqualValues(t, 1, first.Start.Next)
 	b.Add(Lines("ada: one two"), Joined("bob"))
 	second := b.Open(protocol.From{}, "")
 	defer second.Release()
-	assert.EqualValues(t, 3, second.Place.Next)
+	assert.EqualValues(t, 3, second.Start.Next)
 	assert.Empty(t, second.Rest(), "P12: not even the event before it")
 	b.Add(Joined("eve"), Lines("ada: three"))
 	assert.Equal(t, []string{"1 ada: one", "2 ada: two", "3 bob joined", "3 eve joined", "3 ada: three"}, first.Rest())
 	assert.Equal(t, []string{"3 eve joined", "3 ada: three"}, second.Rest())
 }
 
-func fromLast(t *testing.T, b *Bench) {
+func fromLast(t *testing.T, b *Rig) {
 	assert.Empty(t, b.Kept(protocol.FromLast(3), ""), "P12: of nothing")
 	b.Add(Lines("ada#a: 1 2 3"), Joined("bob"), Lines("bob#b.c: 4 5"), Lines("eve: 6"), Joined("late"))
 	for _, c := range []struct {
@@ -111,26 +112,26 @@ func fromLast(t *testing.T, b *Bench) {
 		{"none", 1, 7, 1},
 	} {
 		r := b.Open(protocol.FromLast(c.n), c.filter)
-		assert.Equal(t, c.next, r.Place.Next, "P12: from=-%d topic=%s", c.n, c.filter)
-		assert.Zero(t, r.Place.Missing)
+		assert.Equal(t, c.next, r.Start.Next, "P12: from=-%d topic=%s", c.n, c.filter)
+		assert.Zero(t, r.Start.Missing)
 		assert.Len(t, r.Rest(), c.want, "P12: from=-%d topic=%s", c.n, c.filter)
 		r.Release()
 	}
 }
 
-func fromPositions(t *testing.T, b *Bench) {
+func fromPositions(t *testing.T, b *Rig) {
 	b.Add(Lines("ada: 1 2 3"))
 	for pos, want := range map[uint64]uint64{1: 1, 3: 3, 4: 4, 5: 4, 1 << 62: 4} {
 		r := b.Open(protocol.FromPosition(pos), "")
-		assert.Equal(t, want, r.Place.Next, "P12: a position that is still to come is answered with the next one")
+		assert.Equal(t, want, r.Start.Next, "P12: a position that is still to come is answered with the next one")
 		assert.Len(t, r.Rest(), int(4-want))
 		r.Release()
 	}
 }
 
-// acrossBorders has three segments: messages 1 to 4096, 4097 to 8192 and 8193
-// to 8195, with events on both sides of every border and within.
-func acrossBorders(t *testing.T, b *Bench) {
+// acrossBorders has three segments: messages 1 to 4096, 4097 to 8192 and 8193 to 8195, with events
+// on both sides of every border and within.
+func acrossBorders(t *testing.T, b *Rig) {
 	const segment = 4096 // messages
 	b.Add(Joined("first"))
 	half := strings.Repeat("x ", segment/2)
@@ -144,8 +145,8 @@ func acrossBorders(t *testing.T, b *Bench) {
 	require.Len(t, all, next-1+7)
 	for _, pos := range []uint64{1, 2, 2048, 2049, 2050, 4096, 4097, 4098, 6145, 8192, 8193, 8194, 8195, next} {
 		r := b.Open(protocol.FromPosition(pos), "")
-		require.Equal(t, pos, r.Place.Next)
-		require.Zero(t, r.Place.Missing)
+		require.Equal(t, pos, r.Start.Next)
+		require.Zero(t, r.Start.Missing)
 		got := r.Rest()
 		r.Release()
 		want := len(all)
@@ -164,24 +165,34 @@ func acrossBorders(t *testing.T, b *Bench) {
 	}
 }
 
-// bulk is an entry of one message, of which so many make more than the
-// smallest history.
-func bulk() journal.Entry {
-	const size = journal.MinHistory / 8
-	return journal.Entry{From: "bulk", Lines: []byte(strings.Repeat("x", size-1) + "\n"), Count: 1}
-}
-
-func missing(t *testing.T, b *Bench) {
-	for range 20 {
-		b.Add(bulk())
+func missing(t *testing.T, b *Rig) {
+	b.Add(Joined("first"))
+	for n := range 20 {
+		b.Add(Bulk(Eighth), Joined(fmt.Sprint("after", n)))
 	}
-	r := b.Open(protocol.FromPosition(1), "")
-	defer r.Release()
-	assert.EqualValues(t, 20, r.Place.Missing+uint64(len(r.Rest())), "P12: missing and coming are all there is")
-	assert.Equal(t, r.Place.Next, r.Place.Missing+1)
+	for _, from := range []protocol.From{
+		protocol.FromPosition(1), protocol.FromPosition(2), protocol.FromPosition(13), protocol.FromPosition(14),
+		protocol.FromPosition(20), protocol.FromPosition(21), protocol.FromFirst(), protocol.FromLast(1000),
+	} {
+		r := b.Open(from, "")
+		begin := from.Position()
+		if begin == 0 {
+			assert.Zero(t, r.Start.Missing, "P12: what is kept is what was asked for, from=%s", from)
+			begin = r.Start.Next
+		}
+		assert.Equal(t, begin, r.Start.Next-r.Start.Missing, "P12: from=%s", from)
+		messages := uint64(0)
+		for _, text := range r.Rest() {
+			if !strings.HasSuffix(text, " joined") {
+				messages++
+			}
+		}
+		assert.Equal(t, 21-r.Start.Next, messages, "P12: missing and coming are all there is, from=%s", from)
+		r.Release()
+	}
 }
 
-func emptyLines(t *testing.T, b *Bench) {
+func emptyLines(t *testing.T, b *Rig) {
 	e := journal.Entry{From: "ada", Lines: []byte("\n\n\n"), Count: 3, Run: "r", First: 1}
 	b.Add(e)
 	e.First = 3
@@ -190,12 +201,12 @@ func emptyLines(t *testing.T, b *Bench) {
 }
 
 // waits has a reader that takes nothing, and a publisher that has to stop.
-func waits(t *testing.T, b *Bench) {
+func waits(t *testing.T, b *Rig) {
 	slow := b.Open(protocol.FromFirst(), "")
 	appended := 0
 	for {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		err := b.Append(ctx, bulk(), func(error) {})
+		err := b.Append(ctx, Bulk(Eighth), func(error) {})
 		cancel()
 		if err != nil {
 			require.ErrorIs(t, err, context.DeadlineExceeded)
@@ -204,24 +215,22 @@ func waits(t *testing.T, b *Bench) {
 		appended++
 		require.Less(t, appended, 1000, "P16: there is an end to it")
 	}
-	b.mu.Lock()
-	require.Positive(t, b.pressed, "the readers of the oldest segment are asked to leave")
-	b.mu.Unlock()
+	require.NotEmpty(t, b.Asked(), "the readers of the oldest segment are asked to leave")
 	got := 0
-	require.Eventually(t, func() bool { got += len(slow.Rest()); return got == appended }, patience, time.Millisecond,
+	require.Eventually(t, func() bool { got += len(slow.Rest()); return got == appended }, testTimeout, time.Millisecond,
 		"P16: nothing is lost")
 	slow.Release()
 	b.Add(Lines("ada: last"))
 }
 
-func closing(t *testing.T, b *Bench) {
+func closing(t *testing.T, b *Rig) {
 	early := b.Open(protocol.FromFirst(), "")
 	acks := make(chan error, 1)
 	require.NoError(t, b.Append(context.Background(), Lines("ada: one"), func(err error) { acks <- err }))
 	b.Close()
 	require.NoError(t, <-acks, "P17: what was accepted is acknowledged")
 	b.Close()
-	assert.Equal(t, 1, b.ended, "told once")
+	assert.Equal(t, 1, b.Ends(), "told once")
 	never := func(error) { assert.Fail(t, "done is only called where Append returned nil") }
 	assert.ErrorIs(t, b.Append(context.Background(), Lines("ada: two"), never), journal.ErrClosed)
 	assert.ErrorIs(t, b.Append(context.Background(), Joined("ada"), never), journal.ErrClosed)
@@ -248,8 +257,10 @@ var runCases = []struct {
 	{"rejected again", []journal.Entry{Rejected("ada", "r", 1), OfRun("r", 2, "ada: 2"), Rejected("ada", "r", 1)}, []string{"1 ada: 2"}, 3},
 	{"rejected at first", []journal.Entry{Rejected("ada", "r", 1), OfRun("r", 1, "ada: 1 2")}, []string{"1 ada: 2"}, 3},
 	{"another run", []journal.Entry{OfRun("q", 1, "ada: 1 2"), OfRun("r", 1, "ada: 1")}, []string{"1 ada: 1", "2 ada: 2", "3 ada: 1"}, 2},
-	{"an old run again", []journal.Entry{OfRun("r", 1, "ada: 1 2"), OfRun("q", 1, "ada: 1"), OfRun("r", 1, "ada: 1")}, []string{"1 ada: 1", "2 ada: 2", "3 ada: 1", "4 ada: 1"}, 2},
-	{"the run was reset", []journal.Entry{OfRun("r", 1, "ada: 1 2"), OfRun("q", 1, "ada: 1")}, []string{"1 ada: 1", "2 ada: 2", "3 ada: 1"}, 1},
+	{"an old run again", []journal.Entry{OfRun("r", 1, "ada: 1 2"), OfRun("q", 1, "ada: 1"), OfRun("r", 1, "ada: 1")}, []string{"1 ada: 1", "2 ada: 2", "3 ada: 1"}, 3},
+	{"another run came", []journal.Entry{OfRun("r", 1, "ada: 1 2"), OfRun("q", 1, "ada: 1")}, []string{"1 ada: 1", "2 ada: 2", "3 ada: 1"}, 3},
+	{"two runs in turns", []journal.Entry{OfRun("q", 1, "ada: y1 y2"), OfRun("r", 1, "ada: x1"), OfRun("q", 2, "ada: y2 y3"), OfRun("r", 1, "ada: x1 x2"), OfRun("q", 1, "ada: y1 y2 y3 y4")},
+		[]string{"1 ada: y1", "2 ada: y2", "3 ada: x1", "4 ada: y3", "5 ada: x2", "6 ada: y4"}, 3},
 	{"another's run", []journal.Entry{OfRun("r", 1, "bob: 1 2"), OfRun("r", 1, "ada: 1")}, []string{"1 bob: 1", "2 bob: 2", "3 ada: 1"}, 2},
 	{"lines are missing", []journal.Entry{OfRun("r", 7, "ada: 7 8")}, []string{"1 ada: 7", "2 ada: 8"}, 9},
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"os"
@@ -30,6 +31,10 @@ func main() {
 			fmt.Println(next())
 		case "complain":
 			fmt.Fprint(os.Stderr, next()) // no line end
+		case "hear": // a line of standard input
+			line, err := bufio.NewReader(os.Stdin).ReadString('\n')
+			check(err)
+			fmt.Print("heard ", line)
 		case "env":
 			fmt.Println(os.Getenv(next()))
 		case "cat":

@@ -1,0 +1,39 @@
+package checks
+
+import (
+	"context"
+
+	"pubsublab/lab/grade/harness"
+)
+
+// clientManyMessages is the check client-many-messages:
+//
+//	typed: m1 ... m100
+//	a publisher ──m1 ... m100──▶ server ──m1 ... m100──▶ a subscriber shows them all
+var clientManyMessages = Check{
+	ID:     "client-many-messages",
+	Title:  "100 messages are sent, and 100 are shown",
+	From:   "A7",
+	Needs:  []string{"server-delivers", "pair-delivers", "pair-together"},
+	Shares: []string{"nothing-lost"},
+	Client: true,
+	Run:    runClientManyMessages,
+}
+
+func runClientManyMessages(ctx context.Context, g *Suite) (*harness.Finding, error) {
+	p, messages, f, err := g.typed(ctx, "client-many", 100)
+	if f != nil || err != nil {
+		return f, err
+	}
+	defer p.Close()
+	to, m, lost := p.FirstMissing(ctx, p.subscribers, messages)
+	if !lost {
+		return nil, nil
+	}
+	if up, _ := m.From.Terminal().Carried(m.Token); up {
+		if _, down := to.Terminal().Carried(m.Token); !down && !m.From.Closed() && !to.Closed() {
+			return nil, nil // the server's fault, about which other checks are
+		}
+	}
+	return p.lost(m, to), nil
+}

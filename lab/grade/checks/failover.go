@@ -1,0 +1,103 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pubsublab/lab/grade/harness"
+	"pubsublab/lab/grade/harness/runner"
+)
+
+// failoverNewcomers is the check failover-newcomers:
+//
+//	subscriber 1, publisher 1 ──▶ server 1      server 2
+//	server 1 is killed
+//	subscriber 2, publisher 2, started in the same way, reach each other
+var failoverNewcomers = Check{
+	ID:     "failover-newcomers",
+	Title:  "one of two servers dies, and those who come then are served",
+	From:   "A12",
+	Needs:  []string{"server-starts"},
+	Client: true,
+	Alone:  true,
+	Run:    func(ctx context.Context, g *Suite) (*harness.Finding, error) { return g.failover(ctx, true) },
+}
+
+// failoverClients is the check failover-clients: subscriber 1 and publisher 1 go on themselves.
+var failoverClients = Check{
+	ID:     "failover-clients",
+	Title:  "one of two servers dies, and those who were there go on",
+	From:   "A12",
+	Needs:  []string{"failover-newcomers"},
+	Client: true,
+	Alone:  true,
+	Run:    func(ctx context.Context, g *Suite) (*harness.Finding, error) { return g.failover(ctx, false) },
+}
+
+// failoverLimit is how long clients may need to notice, and to find the other server.
+const failoverLimit = 20 * time.Second
+
+func (g *Suite) failover(ctx context.Context, newcomers bool) (*harness.Finding, error) {
+	spare, ok := g.Runner.(runner.Spare)
+	if !ok || !spare.HasSecond() {
+		return notTried("no command of a second server was given, so nobody could kill the first of two")
+	}
+	done, err := g.Exclusive(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	port2, err := spare.Port()
+	if err != nil {
+		return nil, err
+	}
+	port1, err := spare.Port()
+	if err != nil {
+		return nil, err
+	}
+	both := spare.Beside(port2)
+	r, err := harness.New(harness.Config{Runner: both, Seed: g.Seed, Timeout: g.Timeout}).StartAt(ctx, "failover", port1)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	second, err := both.Second(ctx, port2, port1)
+	if err != nil {
+		return &harness.Finding{What: harness.Sentence("the second server cannot be started: " + err.Error())}, nil
+	}
+	defer second.Kill()
+	if f := r.Listens(ctx); f != nil {
+		return f, nil
+	}
+	if !harness.Reachable(ctx, both, second) {
+		return &harness.Finding{
+			What:    fmt.Sprintf("The second server did not accept a connection at %s.", second.Addresses[0]),
+			Excerpt: harness.Printed("the second server", second.Output.Bytes(), r.Now()),
+		}, nil
+	}
+	r.Terminals = true
+	clients, err := r.JoinTerminals(ctx, runner.Subscriber, runner.Publisher)
+	if err != nil {
+		return nil, err
+	}
+	if !r.Reaches(ctx, clients[1], clients[0], g.MessageTimeout()) {
+		return r.NotShown(clients[0], "With two servers there, what was typed at a publisher was not shown by a subscriber.", ""), nil
+	}
+	r.Stopped = true
+	r.Program.Kill()
+	who := "those who were there"
+	if newcomers {
+		who = "those who came then"
+		if clients, err = r.JoinTerminals(ctx, runner.Subscriber, runner.Publisher); err != nil {
+			return nil, err
+		}
+	}
+	if r.Reaches(ctx, clients[1], clients[0], failoverLimit) {
+		return nil, nil
+	}
+	f := r.NotShown(clients[0], fmt.Sprintf("The first of two servers was killed, and for %v nothing that was typed at a publisher was shown by a subscriber, of %s.", failoverLimit, who), "")
+	f.Cause = "The clients know one address only, or do not connect again when the connection ends; or the servers do not know each other's subscribers."
+	f.Excerpt = append(f.Excerpt, harness.Printed("the second server", second.Output.Bytes(), r.Now())...)
+	return f, nil
+}

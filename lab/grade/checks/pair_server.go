@@ -1,0 +1,88 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"pubsublab/lab/grade/harness"
+)
+
+// pairInterruptServer is the check pair-interrupt-server:
+//
+//	a publisher, a subscriber ──▶ server
+//	Ctrl+C at the server: it ends
+//	the clients end, or say that it has
+var pairInterruptServer = Check{
+	ID:     "pair-interrupt-server",
+	Title:  "Ctrl+C ends the server, and its clients notice",
+	From:   "A4, A16",
+	Needs:  []string{"pair-works"},
+	Shares: []string{"pair-terminate"}, // which is the last that a client is told
+	Client: true,
+	Pair:   true,
+	Run:    onPair(1, 1, runPairInterruptServer),
+}
+
+func runPairInterruptServer(ctx context.Context, p *pair) *harness.Finding {
+	clients := []*harness.Participant{p.publishers[0], p.subscribers[0]}
+	shown := make([]int, len(clients))
+	for i, c := range clients {
+		shown[i] = c.Received.Len()
+	}
+	p.Stopped = true
+	if !pressed(ctx, p.Program, endLimit) {
+		return &harness.Finding{
+			What:    fmt.Sprintf("Ctrl+C was pressed twice at the server while clients were connected, and it did not end within %v.", endLimit),
+			Cause:   "It catches the interrupt and goes on, or waits for threads that do not end while their clients are there (make them daemons).",
+			Excerpt: append(p.Excerpt(clients, nil), p.Ended()...),
+		}
+	}
+	for i, c := range clients {
+		if f := p.notices(ctx, c, shown[i]); f != nil {
+			return f
+		}
+	}
+	return nil
+}
+
+// notices sees whether a client ends or says something when the server has ended; when it is typed
+// something at the latest, terminate included.
+func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *harness.Finding {
+	said := func() bool { return c.Closed() || c.Received.Len() > shown }
+	wait := func(limit time.Duration) bool {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
+		return harness.Poll(ctx, said)
+	}
+	const soon = 500 * time.Millisecond
+	noticed := wait(soon)
+	for range 2 { // the first that it sends is still taken by the system
+		if !noticed && c.Publish(c.Next("")) == nil {
+			noticed = wait(soon)
+		}
+	}
+	if !noticed && c.Terminate() == nil {
+		noticed = wait(endLimit)
+	}
+	const flood = 8 << 10 // bytes in half a second, more than a person reads
+	if noticed && !c.Closed() {
+		before := c.Received.Len()
+		harness.Pause(ctx, soon)
+		if c.Received.Len()-before > flood {
+			return &harness.Finding{
+				What:    fmt.Sprintf("The server was ended with Ctrl+C, and %s prints on and on.", c.Name),
+				Cause:   "recv() returns nothing at once, again and again, when the connection has ended: end the loop then.",
+				Excerpt: p.words(c),
+			}
+		}
+	}
+	if noticed {
+		return nil
+	}
+	return &harness.Finding{
+		What:    fmt.Sprintf("The server was ended with Ctrl+C, and %s neither ended nor said anything for %v.", c.Name, endLimit),
+		Cause:   "It does not see that recv() returns nothing, or fails, when the connection has ended.",
+		Excerpt: append(p.Excerpt([]*harness.Participant{c}, nil), p.words(c)...),
+	}
+}

@@ -1,0 +1,113 @@
+package checks
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+
+	"github.com/gofrs/flock"
+
+	"pubsublab/lab/grade/harness"
+	"pubsublab/lab/grade/harness/runner"
+)
+
+// serverStarts is the check server-starts:
+//
+//	grader ──connect──▶ server
+var serverStarts = Check{
+	ID:         "server-starts",
+	Title:      "the server starts and accepts connections",
+	From:       "A1",
+	Foundation: true,
+	Alone:      true,
+	Run:        runServerStarts,
+}
+
+// runServerStarts also finds out whether the source fixes the port. A server that does so is graded
+// in networks of its own, or where that cannot be one run at a time, and nobody else's meanwhile.
+func runServerStarts(ctx context.Context, g *Suite) (*harness.Finding, error) {
+	parting, _ := g.Runner.(runner.Parting)
+	separable := false
+	if parting != nil {
+		_, err := parting.Apart()
+		separable = err == nil
+	}
+	if parting != nil && parting.FixedPort() > 0 {
+		g.fixed, g.Apart = true, separable
+		if !separable {
+			if err := g.oneByOne(ctx, strconv.Itoa(parting.FixedPort())); err != nil {
+				return nil, err
+			}
+		}
+	}
+	f, err := g.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// One that ended may have found its port in use, or miss something in a network of its own.
+	elsewhere := g.firstRun.Elsewhere()
+	if f != nil && !g.firstRun.Running() && separable || len(elsewhere) > 0 && separable {
+		first := g.firstRun
+		g.Apart = !g.Apart
+		again, err := g.reach(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if again == nil {
+			f, elsewhere = nil, g.firstRun.Elsewhere()
+		} else {
+			g.firstRun, g.Apart = first, !g.Apart
+		}
+	}
+	g.Fixed, g.fixed = elsewhere, g.fixed || len(elsewhere) > 0
+	if f == nil && g.fixed && !g.Apart && g.pool.turn == nil {
+		port := strconv.Itoa(g.firstRun.Port)
+		if len(elsewhere) > 0 {
+			_, port, _ = net.SplitHostPort(elsewhere[0])
+		}
+		return nil, g.oneByOne(ctx, port)
+	}
+	return f, nil
+}
+
+// reach starts the server, and sees whether it takes a connection and goes on.
+func (g *Suite) reach(ctx context.Context) (*harness.Finding, error) {
+	r, err := g.Start(ctx, "first")
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	g.firstRun = r
+	if _, err := r.Connect(ctx, runner.Publisher); err != nil {
+		return r.Unreachable("after it was started"), nil
+	}
+	// The system accepts connections for a server that listens, and is about to end. And where it does
+	// not show the server listening, somebody else may have taken the port.
+	sure := 100 * time.Millisecond
+	if runtime.GOOS == "linux" && r.Runner.Kind() == "processes" && len(r.Program.Listening()) == 0 {
+		sure = 3 * time.Second
+	}
+	select {
+	case <-r.Program.Done():
+		return r.Unreachable("after it was started"), nil
+	case <-time.After(sure):
+		return nil, nil
+	}
+}
+
+// oneByOne waits until no other grader of this machine uses a port, and lets one run of the server
+// be there at a time.
+func (g *Suite) oneByOne(ctx context.Context, port string) error {
+	g.pool.exclusively()
+	g.claimed = flock.New(filepath.Join(os.TempDir(), "pubsublab-port-"+port+".lock"), flock.SetPermissions(0o666))
+	const again = 100 * time.Millisecond
+	if _, err := g.claimed.TryLockContext(ctx, again); err != nil {
+		return fmt.Errorf("waiting for port %s, which the source fixes: %w", port, err)
+	}
+	return nil
+}

@@ -1,0 +1,3 @@
+module pubsubassignment
+
+go 1.21

@@ -1,0 +1,3 @@
+module tcp-chat
+
+go 1.22

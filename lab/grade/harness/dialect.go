@@ -1,0 +1,205 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"pubsublab/lab/grade/harness/dialect"
+	"pubsublab/lab/grade/harness/runner"
+)
+
+// How a submission tells messages apart.
+const (
+	Lines = "lines" // each is one, however many come at once
+	Reads = "reads" // each read is one: the next is sent when the last was read
+)
+
+// Where a dialect is from.
+const (
+	Learnt   = "learnt" // from the submission's own client
+	Told     = "told"   // by the instructor
+	KnownOne = "known"  // one that was seen in other submissions
+)
+
+// Dialect is what was found out about how a submission wants to be talked to. It is not changed
+// while checks run.
+type Dialect struct {
+	// Dialect is the words; nil while none was proven by a message that arrived.
+	*dialect.Dialect
+	From    string        // Learnt, Told, KnownOne, or "" while nothing is known
+	Why     string        // why nothing could be learnt from the client; empty where it could, or there is none
+	Tried   []string      // what was tried where nothing worked
+	Prompts bool          // the server asks for the role
+	Framing string        // Lines, Reads, or "" while nothing is known
+	Rest    time.Duration // between a role and the first message, where nothing answers
+}
+
+// Remark says in a sentence how the submission talks and how that was found out; "" while nothing is
+// known.
+func (d *Dialect) Remark() string {
+	how := map[string]string{
+		Learnt: "Its language was learnt from its own client", Told: "Its language is that of the rubric",
+		KnownOne: "Its language is one that other submissions speak",
+	}[d.From]
+	if how == "" {
+		return ""
+	}
+	if d.Why != "" {
+		how += " (" + d.Why + ")"
+	}
+	return how + ": " + d.String() + "."
+}
+
+// RolePrompt matches what asks for the role.
+var RolePrompt = regexp.MustCompile(`(?i)role|publish|subscri|\bpub\b|\bsub\b`)
+
+var (
+	publisherShown  = regexp.MustCompile(`(?i)publish|\bpub\b`)
+	subscriberShown = regexp.MustCompile(`(?i)subscri|\bsub\b`)
+)
+
+// ShownRole matches the words by which a program shows a role.
+func ShownRole(role string) *regexp.Regexp {
+	if role == runner.Publisher {
+		return publisherShown
+	}
+	return subscriberShown
+}
+
+// Shows reports whether a program shows a role, in the usual words or in those of the submission.
+func (d *Dialect) Shows(role string, data []byte) bool {
+	if d.Dialect != nil && d.Words[role] != "" && bytes.Contains(bytes.ToLower(data), bytes.ToLower([]byte(d.Words[role]))) {
+		return true
+	}
+	return ShownRole(role).Match(data)
+}
+
+// ErrNoRole says that clients of the submission tell their role in no word that could be another.
+var ErrNoRole = errors.New("the submission's clients tell their role in no word that could be spelt otherwise")
+
+// Register tells the role, and what else the submission wants to be told.
+func (r *ServerRun) Register(ctx context.Context, p *Participant, role string) error {
+	_, err := p.register(ctx, role, "", r.Timeout)
+	return err
+}
+
+// RegisterSpelt is Register with the role spelt in another way, which may hold more.
+func (r *ServerRun) RegisterSpelt(ctx context.Context, p *Participant, role, spelt string, timeout time.Duration) error {
+	if r.Dialect.Dialect == nil || !r.Dialect.SpellsRole(role) {
+		return ErrNoRole
+	}
+	_, err := p.register(ctx, role, spelt, timeout)
+	return err
+}
+
+// register returns which of the waits were answered.
+func (p *Participant) register(ctx context.Context, role, spelt string, timeout time.Duration) ([]bool, error) {
+	s := p.Socket()
+	if s == nil {
+		return nil, ErrNoSocket
+	}
+	d := s.dialect
+	if d.Dialect == nil {
+		return nil, errUnknown
+	}
+	if s.values.Role = role; s.values.Topic == "" {
+		s.values.Topic = d.topic(0)
+	}
+	steps, err := d.Registration(s.values, spelt)
+	if err != nil {
+		return nil, err
+	}
+	for _, step := range steps {
+		if len(step.Data) > 0 {
+			p.did(Step{Kind: Sends, From: p.Name, To: ServerName, Data: step.Data})
+		}
+	}
+	answered, err := s.register(ctx, steps, timeout)
+	if len(answered) == 0 || !steps[len(steps)-1].Wait {
+		rest, cancel := context.WithTimeout(ctx, d.Rest)
+		defer cancel()
+		said := s.received.Len()
+		s.received.Wait(rest, func(data []byte) bool { return len(data) > said })
+	}
+	return answered, err
+}
+
+// topic is a topic to use: one of those that the submission's client was seen to use, which a server
+// may have a list of.
+func (d *Dialect) topic(i int) string {
+	if d.Dialect != nil && i < len(d.Topics) {
+		return d.Topics[i]
+	}
+	return []string{firstTopic, secondTopic}[min(i, 1)]
+}
+
+// secondTopic is told where two are needed.
+const secondTopic = "weather"
+
+// JoinTopic connects and registers under one of two topics, 0 or 1. It is ErrNoTopic where clients
+// tell none.
+func (r *ServerRun) JoinTopic(ctx context.Context, role string, topic int) (*Participant, error) {
+	if r.Dialect.Dialect == nil || !r.Dialect.HasTopic() {
+		return nil, ErrNoTopic
+	}
+	p, err := r.Connect(ctx, role)
+	if err != nil {
+		return nil, err
+	}
+	p.Socket().values.Topic = r.Dialect.topic(topic)
+	return p, r.Register(ctx, p, role)
+}
+
+// ErrNoTopic says that clients of the submission tell no topic.
+var ErrNoTopic = errors.New("the submission's clients tell no topic")
+
+// question is what waits for an answer: for a name or a topic, and the cursor stays behind it.
+var question = regexp.MustCompile(`(?i)(name|topic|channel|subject)[^\n]*[:?>)]\s*$`)
+
+// RoleLines are role lines that submissions with more than roles understand. The last one is for
+// those that ask.
+func RoleLines(role, key, x string) []string {
+	return []string{role + " " + key + "=" + x, role + " " + x, role + ":" + x, role}
+}
+
+// JoinSpelt registers with a role line, and answers a question about key with x.
+func (r *ServerRun) JoinSpelt(ctx context.Context, role, spelt, key, x string) (*Participant, error) {
+	d := r.Dialect
+	if d.Dialect == nil || !d.SpellsRole(role) {
+		return nil, ErrNoRole
+	}
+	p, err := r.Connect(ctx, role)
+	if err != nil {
+		return nil, err
+	}
+	if word, ok := strings.CutPrefix(spelt, role); ok {
+		spelt = d.Words[role] + word
+	}
+	if key == "name" {
+		p.Socket().values.Name = x
+	}
+	asked := p.Received.Len()
+	if _, err := p.register(ctx, role, spelt, BonusTimeout); err != nil {
+		return nil, err
+	}
+	soon, cancel := context.WithTimeout(ctx, d.Rest)
+	defer cancel()
+	if p.Received.Wait(soon, func(data []byte) bool { return question.Match(data[asked:]) }) {
+		answer := "lab"
+		if strings.Contains(strings.ToLower(string(p.Received.Bytes()[asked:])), key) {
+			answer = x
+		}
+		if err := p.Send(answer + d.RoleEnd(role)); err != nil {
+			return nil, err
+		}
+		Pause(ctx, d.Rest)
+	}
+	return p, nil
+}
+
+// BonusTimeout is how long the grader waits for what it only hopes for.
+const BonusTimeout = 1500 * time.Millisecond

@@ -1,0 +1,233 @@
+package harness
+
+import (
+	"context"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"pubsublab/lab/grade/harness/dialect"
+	"pubsublab/lab/grade/harness/recorder"
+	"pubsublab/lab/grade/harness/runner"
+)
+
+// relay stands between one client of the submission's and its server, and writes down what they
+// say. Its methods may be called concurrently.
+type relay struct {
+	// static
+	server    *ServerRun
+	run       runner.Runner  // of the client
+	listeners []net.Listener // the first is for the server's main port
+
+	mu      sync.Mutex
+	conns   []*Connection
+	stalled bool
+}
+
+// Connection is one connection of a client through the relay.
+type Connection struct {
+	// static
+	Up, Down       *recorder.Recorder // what the client said, and what the server said
+	At             time.Time          // when it was opened
+	Port           int                // of the server; 0: its main one
+	client, server net.Conn
+	stalled        chan struct{} // closed when nothing more goes down
+	over           chan struct{} // closed when it is
+	end            sync.Once
+}
+
+// startRelay opens a relay. Where the server's ports are fixed and client and server are apart, it has
+// those ports, so that also a client that knows them from its source finds the relay there.
+func (r *ServerRun) startRelay() (*relay, error) {
+	l := &relay{server: r, run: r.Runner}
+	ports := []int{0}
+	if r.apart {
+		var err error
+		if l.run, err = r.Runner.(runner.Parting).Apart(); err != nil {
+			return nil, err
+		}
+		ports = r.ports()
+	}
+	for i, port := range ports {
+		listener, err := l.run.Listen(port)
+		if err != nil {
+			l.close()
+			return nil, err
+		}
+		l.listeners = append(l.listeners, listener)
+		if i == 0 {
+			port = 0
+		}
+		go l.accept(listener, port)
+	}
+	return l, nil
+}
+
+// ports are those at which the server listens, its main one first.
+func (r *ServerRun) ports() []int {
+	_, text, _ := net.SplitHostPort(r.addresses()[0])
+	main, _ := strconv.Atoi(text)
+	others := slices.DeleteFunc(r.Program.Ports(), func(port int) bool { return port == main })
+	return append([]int{main}, others...)
+}
+
+// address is what the client takes for the server's.
+func (l *relay) address() net.Addr {
+	address := *l.listeners[0].Addr().(*net.TCPAddr)
+	if address.IP.IsUnspecified() {
+		address.IP = net.IPv4(127, 0, 0, 1)
+	}
+	return &address
+}
+
+// accept takes connections for a port of the server's, 0 for its main one.
+func (l *relay) accept(listener net.Listener, port int) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return // it was closed
+		}
+		go l.serve(client, port)
+	}
+}
+
+func (l *relay) serve(client net.Conn, port int) {
+	server, err := l.dial(port)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	c := &Connection{
+		Up: recorder.New(inputLimit), Down: recorder.New(inputLimit), At: time.Now(), Port: port,
+		client: client, server: server, stalled: make(chan struct{}), over: make(chan struct{}),
+	}
+	l.mu.Lock()
+	l.conns = append(l.conns, c)
+	if l.stalled {
+		close(c.stalled)
+	}
+	l.mu.Unlock()
+	var done sync.WaitGroup
+	done.Go(func() { c.carry(server, client, c.Up, false) })
+	done.Go(func() { c.carry(client, server, c.Down, true) })
+	done.Wait()
+	c.close(false)
+}
+
+// dial connects to a port of the server's. A client may come before it listens.
+func (l *relay) dial(port int) (*net.TCPConn, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), l.server.Timeout)
+	defer cancel()
+	if port == 0 {
+		return l.server.dial(ctx)
+	}
+	host, _, err := net.SplitHostPort(l.server.addresses()[0])
+	if err != nil {
+		return nil, err
+	}
+	return l.server.Runner.Dial(ctx, net.JoinHostPort(host, strconv.Itoa(port)))
+}
+
+// carry copies one direction, and ends the other side as this one ended: in an orderly way or at
+// once. Nothing goes down any more once it is stalled.
+func (c *Connection) carry(to, from net.Conn, record *recorder.Recorder, down bool) {
+	defer record.End()
+	data := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(data)
+		if down && c.isStalled() {
+			<-c.over
+			return
+		}
+		_, _ = record.Write(data[:n])
+		if n > 0 {
+			if _, wrong := to.Write(data[:n]); wrong != nil {
+				err = wrong
+			}
+		}
+		switch {
+		case err == io.EOF && c.isStalled():
+			c.close(false) // whom nothing reaches any more need not wait for anything
+			return
+		case err == io.EOF:
+			_ = to.(*net.TCPConn).CloseWrite()
+			return
+		case err != nil:
+			c.close(true)
+			return
+		}
+	}
+}
+
+func (c *Connection) isStalled() bool {
+	select {
+	case <-c.stalled:
+		return true
+	default:
+		return false
+	}
+}
+
+// close ends both sides: at once, or in good order. Again does nothing.
+func (c *Connection) close(atOnce bool) {
+	c.end.Do(func() {
+		for _, side := range []net.Conn{c.client, c.server} {
+			if atOnce {
+				_ = side.(*net.TCPConn).SetLinger(0)
+			}
+			_ = side.Close()
+		}
+		close(c.over)
+	})
+}
+
+// chunks are what went over it both ways, in the order of time.
+func (c *Connection) chunks(began time.Time) []dialect.Chunk {
+	var all []dialect.Chunk
+	for up, side := range map[bool]*recorder.Recorder{true: c.Up, false: c.Down} {
+		for at, data := range side.Chunks() {
+			all = append(all, dialect.Chunk{At: at.Sub(began), Up: up, Data: data})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b dialect.Chunk) int { return int(a.At - b.At) })
+	return all
+}
+
+// connections are those so far, in the order in which they were opened.
+func (l *relay) connections() []*Connection {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.conns)
+}
+
+// cut ends all connections: at once, or in good order.
+func (l *relay) cut(atOnce bool) {
+	for _, c := range l.connections() {
+		c.close(atOnce)
+	}
+}
+
+// stall lets nothing more of what the server sends through, nor take it from the server.
+func (l *relay) stall() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stalled {
+		return
+	}
+	l.stalled = true
+	for _, c := range l.conns {
+		close(c.stalled)
+		_ = c.server.(*net.TCPConn).SetReadBuffer(1)
+	}
+}
+
+// close ends the relay and its connections.
+func (l *relay) close() {
+	for _, listener := range l.listeners {
+		_ = listener.Close()
+	}
+	l.cut(false)
+}

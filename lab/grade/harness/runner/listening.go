@@ -1,0 +1,92 @@
+package runner
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	psnet "github.com/shirou/gopsutil/v4/net"
+
+	"pubsublab/lab/internal/proc"
+)
+
+// Ports are the TCP ports on which the program, and what it started, listens just now, in ascending
+// order. Empty where that cannot be seen: of containers, of other users' programs.
+func (p *Program) Ports() (ports []int) {
+	for _, address := range p.Listening() {
+		if _, text, err := net.SplitHostPort(address); err == nil {
+			if port, err := strconv.Atoi(text); err == nil && !slices.Contains(ports, port) {
+				ports = append(ports, port)
+			}
+		}
+	}
+	return ports
+}
+
+// Listening are the addresses at which the program, or what it started, was found to listen, wherever
+// it was told to, the lowest port first. Empty where the system does not say.
+func (p *Program) Listening() (addresses []string) {
+	h, ok := p.handle.(*processHandle)
+	if !ok {
+		return nil
+	}
+	var all []psnet.ConnectionStat
+	for _, pid := range h.process.Members() {
+		connections, err := psnet.ConnectionsPid("tcp", pid)
+		if err != nil {
+			continue // it has ended
+		}
+		all = append(all, connections...)
+	}
+	slices.SortStableFunc(all, func(a, b psnet.ConnectionStat) int { return cmp.Compare(a.Laddr.Port, b.Laddr.Port) })
+	for _, c := range all {
+		if c.Status != "LISTEN" {
+			continue
+		}
+		host := c.Laddr.IP
+		if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+			host = proc.Loopback
+		}
+		if address := net.JoinHostPort(host, strconv.Itoa(int(c.Laddr.Port))); !slices.Contains(addresses, address) {
+			addresses = append(addresses, address)
+		}
+	}
+	return addresses
+}
+
+// Taken reports whether a program listens on a port, of those that share the network with this one.
+// It is quicker than Listening. An error is that the system does not say.
+func (p *Program) Taken(port int) (bool, error) {
+	h, ok := p.handle.(*processHandle)
+	if !ok {
+		return false, errors.ErrUnsupported
+	}
+	var wrong []error
+	for _, name := range []string{"tcp", "tcp6"} {
+		file, err := os.Open(h.network.table(h.process.PID(), name))
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		defer file.Close()
+		const local, state, listens = 1, 3, "0A"
+		end := fmt.Sprintf(":%04X", port)
+		lines := bufio.NewScanner(file)
+		for lines.Scan() {
+			fields := strings.Fields(lines.Text())
+			if len(fields) > state && strings.HasSuffix(fields[local], end) && fields[state] == listens {
+				return true, nil
+			}
+		}
+	}
+	if len(wrong) == 2 {
+		return false, errors.Join(wrong...)
+	}
+	return false, nil
+}

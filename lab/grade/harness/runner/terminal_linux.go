@@ -1,0 +1,9 @@
+package runner
+
+import "golang.org/x/sys/unix"
+
+const (
+	getTermios = unix.TCGETS
+	setTermios = unix.TCSETS
+	inputQueue = unix.TIOCINQ
+)

@@ -1,0 +1,273 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"pubsublab/lab/grade/harness/dialect"
+	"pubsublab/lab/grade/harness/runner"
+)
+
+const (
+	// quiet is how long a client shows nothing more when it waits for an answer.
+	quiet = 30 * time.Millisecond
+	// unasked is how long a client that asks for nothing is given to ask, before it is told what it
+	// has to be told.
+	unasked = 700 * time.Millisecond
+)
+
+// Terminal is the submission's own client at a terminal of its own, behind a relay. It is told its
+// role and what else it asks for as soon as it asks.
+type Terminal struct {
+	// static
+	Program     *runner.Program
+	Role, Topic string
+	name        string // that it is told where it asks for one
+	relay       *relay
+	introduced  chan struct{} // closed when it was told what it is to be told, and has told the server
+
+	mu    sync.Mutex
+	typed []dialect.Chunk
+	last  int  // how much was shown when something was typed last
+	each  bool // it asks for the topic of each message
+	role  bool // it asked for its role
+}
+
+// openTerminal starts a client, and does not wait until it is introduced. The name is unique.
+func (r *ServerRun) openTerminal(ctx context.Context, role, topic, name string) (*Terminal, error) {
+	l, err := r.startRelay()
+	if err != nil {
+		return nil, err
+	}
+	t := &Terminal{Role: role, Topic: topic, name: strings.ReplaceAll(name, " ", ""), relay: l, introduced: make(chan struct{})}
+	if t.Program, err = l.run.Client(ctx, l.address(), role, topic); err != nil {
+		l.close()
+		return nil, err
+	}
+	host, port, _ := net.SplitHostPort(l.address().String())
+	a := answers{Host: host, Port: port, Role: role, Topic: topic, Name: t.name}
+	go t.introduce(r.Runner.Types(role, topic), a)
+	return t, nil
+}
+
+// introduce types what has to be typed, each line when the client waits for it, and then answers
+// whatever it asks, until it ends.
+func (t *Terminal) introduce(types []string, a answers) {
+	address := strings.NewReplacer("{host}", a.Host, "{port}", a.Port)
+	var question string // for the role
+	var others []string // ways to spell the role that were not tried
+	for _, line := range types {
+		t.waits(unasked)
+		line = address.Replace(line)
+		if line == a.Role {
+			shown := t.shown()
+			_, question = lastLine(shown)
+			others = spellings(a.Role, shown)
+			line, others = others[0], others[1:]
+		}
+		if t.enter(line) != nil {
+			break // it has ended
+		}
+	}
+	once := sync.OnceFunc(func() {
+		go func() { // while it may ask for more
+			t.registers()
+			close(t.introduced)
+		}()
+	})
+	defer once()
+	told := map[string]bool{"role": slices.Contains(types, a.Role), "topic": slices.Contains(types, a.Topic)}
+	const most = 1000 // so that a client that goes on asking for the same is not answered for ever
+	for range most {
+		t.waits(unasked / 2)
+		shown := t.shown()
+		kind := asked(shown, told)
+		_, line := lastLine(shown)
+		switch {
+		case kind == "role":
+			question, others = line, spellings(a.Role, shown)
+		case kind == "" && line == question && len(others) > 0 && waiting.MatchString(line):
+			kind = "role" // it does not take it spelt as it was
+		}
+		if kind == "role" {
+			a.Role, others = others[0], others[1:]
+		}
+		if kind == "" {
+			once()
+			if !t.more() {
+				return
+			}
+			continue
+		}
+		t.mu.Lock()
+		t.each = t.each || kind == "topic" && told[kind]
+		t.role = t.role || kind == "role"
+		t.mu.Unlock()
+		told[kind] = true
+		if t.enter(a.to(kind)) != nil {
+			return
+		}
+	}
+}
+
+// waits returns when the client has shown something since something was typed and nothing more now,
+// as one does that waits for an answer; or has shown nothing for so long.
+func (t *Terminal) waits(silence time.Duration) {
+	ctx, cancel := context.WithTimeout(context.Background(), silence)
+	defer cancel()
+	t.mu.Lock()
+	since := t.last
+	t.mu.Unlock()
+	if t.Program.Output.Wait(ctx, func(data []byte) bool { return len(data) > since }) {
+		t.Program.Output.Quiet(context.Background(), quiet)
+	}
+}
+
+// more waits until the client shows more, and returns false when it ends before.
+func (t *Terminal) more() bool {
+	now := t.Program.Output.Len()
+	return t.Program.Output.Wait(context.Background(), func(data []byte) bool { return len(data) > now })
+}
+
+// shown is what was shown since something was typed last.
+func (t *Terminal) shown() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.Program.Output.Bytes()[t.last:])
+}
+
+// enter types a line, and Enter.
+func (t *Terminal) enter(line string) error {
+	t.mu.Lock()
+	t.typed = append(t.typed, dialect.Chunk{At: time.Since(t.relay.server.Began), Data: []byte(line + "\n")})
+	t.last = t.Program.Output.Len()
+	t.mu.Unlock()
+	return t.Program.Type(line + "\n")
+}
+
+// await waits until the client was told what it is to be told, or has ended.
+func (t *Terminal) await(ctx context.Context) {
+	select {
+	case <-t.introduced:
+	case <-t.Program.Done():
+	case <-ctx.Done():
+	}
+}
+
+// say types a message. A client that asks for the topic of each is answered first.
+func (t *Terminal) say(text string) error {
+	t.await(context.Background())
+	t.mu.Lock()
+	each := t.each
+	t.mu.Unlock()
+	if each {
+		t.waits(unasked)
+	}
+	return t.enter(text)
+}
+
+// close presses Ctrl+C, and a second time where once is not enough.
+func (t *Terminal) close(ctx context.Context) {
+	for range 2 {
+		_ = t.Program.Interrupt() // one that has ended is what is wanted
+		select {
+		case <-t.Program.Done():
+			t.relay.close()
+			return
+		case <-time.After(2 * time.Second):
+		case <-ctx.Done():
+		}
+	}
+	t.hangUp()
+}
+
+func (t *Terminal) reset() {
+	t.relay.cut(true)
+	t.hangUp()
+}
+
+func (t *Terminal) stall() { t.relay.stall() }
+
+func (t *Terminal) hangUp() {
+	t.Program.Kill()
+	t.relay.close()
+}
+
+func (t *Terminal) port() string {
+	for _, c := range t.relay.connections() {
+		_, port, _ := net.SplitHostPort(c.server.LocalAddr().String())
+		return port
+	}
+	return ""
+}
+
+// Direct reports whether the client found the server by itself, at an address in its source, so
+// that nothing is known of what they say.
+func (t *Terminal) Direct() bool { return len(t.relay.connections()) == 0 }
+
+// AskedRole reports whether the client asked for its role so far.
+func (t *Terminal) AskedRole() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.role
+}
+
+// Settled waits until the client has connected and nothing more goes either way, as when it has
+// registered; at most so long. Of one that finds the server by itself nothing is known but what it
+// shows.
+func (t *Terminal) Settled(ctx context.Context, most time.Duration) {
+	const silence, unseen = 50 * time.Millisecond, 500 * time.Millisecond
+	ctx, cancel := context.WithTimeout(ctx, most)
+	defer cancel()
+	t.await(ctx)
+	for last, since := -1, time.Now(); ctx.Err() == nil && !t.Program.Output.Ended(); Pause(ctx, 5*time.Millisecond) {
+		now, enough := t.Program.Output.Len(), unseen
+		for _, c := range t.relay.connections() {
+			now, enough = now+c.Up.Len()+c.Down.Len()+1, silence
+		}
+		if now != last {
+			last, since = now, time.Now()
+		}
+		if now > 0 && time.Since(since) >= enough {
+			return
+		}
+	}
+}
+
+// Carried reports whether a token went over a connection of the client's to the server, and from
+// it. A submission may send it in another form.
+func (t *Terminal) Carried(token string) (up, down bool) {
+	for _, c := range t.relay.connections() {
+		up, down = up || ContainsFold(c.Up.Bytes(), token), down || ContainsFold(c.Down.Bytes(), token)
+	}
+	return up, down
+}
+
+// Sent is all that went over the client's connections to the server, one connection after the other.
+func (t *Terminal) Sent() (all []byte) {
+	for _, c := range t.relay.connections() {
+		all = append(all, c.Up.Bytes()...)
+	}
+	return all
+}
+
+// Received is how many tokens came over the client's connections from the server.
+func (t *Terminal) Received() (n int) {
+	for _, c := range t.relay.connections() {
+		n += len(Occurrences(c.Down.Bytes()))
+	}
+	return n
+}
+
+// Count is how often a token came over the client's connections from the server.
+func (t *Terminal) Count(token string) (n int) {
+	for _, c := range t.relay.connections() {
+		n += bytes.Count(Lower(c.Down.Bytes()), []byte(token))
+	}
+	return n
+}

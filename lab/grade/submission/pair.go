@@ -1,0 +1,348 @@
+package submission
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"pubsublab/lab/grade/harness"
+	"pubsublab/lab/grade/harness/runner"
+)
+
+// attempt is one way to call the clients of a unit.
+type attempt struct {
+	settings Settings
+	from     string
+	args     int // how many
+	sure     bool
+	roles    bool // the command says who is what
+}
+
+// casts tries who talks to the server, and settles on the first of which a message arrives, or else
+// on the one that came closest to it.
+func (f *finder) casts(ctx context.Context, u unit, one *found, server started, began time.Time) {
+	if len(u.programs()) == 0 {
+		one.level, one.why, one.output = listening, "", ""
+		one.notes = append(one.notes, "No client was found; the server alone is graded.")
+		return
+	}
+	alone, built := one.settings, false
+	for i, c := range append([]cast{u.cast}, u.others...) {
+		limit := f.options.Limit
+		if rest := len(u.others) - i; rest > 0 { // some of it is for those
+			limit = limit * 2 / 3
+		}
+		if i > 0 && (one.level >= u.goal() || f.spent+time.Since(began) > limit) {
+			break
+		}
+		v := u
+		v.cast = c
+		s := alone
+		recipes, ok := f.equip(ctx, v, one, &s, v.programs()...)
+		if !ok {
+			continue
+		}
+		built, one.why, one.output = true, "", ""
+		f.clients(ctx, v, one, s, server, recipes, func() bool { return ctx.Err() == nil && f.spent+time.Since(began) < limit })
+	}
+	if !built {
+		return
+	}
+	if one.level >= connected {
+		one.why, one.output = "", ""
+	}
+	one.level = max(one.level, listening)
+	switch {
+	case one.why != "":
+	case one.level < connected:
+		one.settings = alone
+		one.notes = append(one.notes, "The client could not be started in any way that was tried; the server alone is graded.")
+	case one.settings.Port > 0 && server.port == 0:
+		one.notes = append(one.notes, fmt.Sprintf("The port of the server is fixed in the client's source: %d. It cannot be given as A2 asks for.", one.settings.Port))
+	}
+}
+
+// clients finds the way in which the clients of a cast are called: the first in which a message
+// arrives, or else the one that came closest to it.
+func (f *finder) clients(ctx context.Context, u unit, one *found, s Settings, server started, recipes map[*program]recipe, left func() bool) {
+	queue := f.attempts(u, s, server, recipes)
+	seen := map[string]bool{}
+	const most = 16
+	for n := 0; len(queue) > 0 && n < most && left(); {
+		a := queue[0]
+		queue = queue[1:]
+		key := string(a.settings.YAML())
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		n++
+		f.options.Progress("trying the client: " + a.command())
+		reached, asked, words, output := f.pair(ctx, u, a.settings)
+		f.tried("Client: %s (%s): %s", a.command(), a.from, words)
+		if reached > one.level {
+			one.level, one.settings, one.sure = reached, a.settings, asked || a.sure && a.roles
+		}
+		if one.level >= u.goal() {
+			break
+		}
+		if p := u.programs()[0]; p.prefix == "" && usage.MatchString(output) {
+			var more []call
+			for _, p := range u.programs() {
+				more = append(more, p.mentions(output, "its usage text", 100)...)
+			}
+			more = ranked(append(more, readHelp(output)...))
+			var first []attempt
+			for _, c := range more {
+				first = append(first, f.attemptsOf(u, s, server, recipes, c, c)...)
+			}
+			if len(more) > 0 { // it has said how many arguments it wants
+				queue = slices.DeleteFunc(queue, func(a attempt) bool { return a.from == guess && a.args != len(more[0].args) })
+			}
+			queue = append(first, queue...)
+		}
+		if reached >= shown && a.sure { // it was told all, and the fault is elsewhere
+			queue = slices.DeleteFunc(queue, func(b attempt) bool { return b.args != a.args || !b.sure })
+		}
+		if wrong := missing(output); wrong != "" && reached < connected {
+			one.why, one.output = wrong, output
+			break
+		}
+	}
+}
+
+func (a attempt) command() string {
+	if a.settings.Client != "" {
+		return a.settings.Client
+	}
+	return a.settings.Publisher
+}
+
+// attempts are the ways to call the clients, the likeliest first.
+func (f *finder) attempts(u unit, s Settings, server started, recipes map[*program]recipe) []attempt {
+	guides := f.guides(u)
+	var all []attempt
+	if u.client != nil {
+		for _, c := range u.client.calls(guides) {
+			all = append(all, f.attemptsOf(u, s, server, recipes, c, c)...)
+		}
+		return all
+	}
+	forPublisher, forSubscriber := u.publisher.calls(guides), u.subscriber.calls(guides)
+	for i := range max(len(forPublisher), len(forSubscriber)) {
+		all = append(all, f.attemptsOf(u, s, server, recipes, forPublisher[min(i, len(forPublisher)-1)], forSubscriber[min(i, len(forSubscriber)-1)])...)
+	}
+	return all
+}
+
+// attemptsOf are the ways to call the clients by one call: the words for the roles differ, and what
+// is typed where nothing is asked.
+func (f *finder) attemptsOf(u unit, s Settings, server started, recipes map[*program]recipe, forPublisher, forSubscriber call) []attempt {
+	ports := []int{server.port}
+	if server.port == 0 && !forPublisher.has("{port}") {
+		source := u.publisher
+		if source == nil {
+			source = u.client
+		}
+		ports = portsIn(source.text + "\n" + source.near)
+		ports = append(ports[:min(len(ports), 2)], 0) // 0: it asks for the address
+	}
+	var all []attempt
+	add := func(from string, roles bool) {
+		all = append(all, attempt{s, from, len(forPublisher.args), forPublisher.sure, roles})
+	}
+	for _, port := range ports {
+		s.Port = port
+		s.Client, s.Publisher, s.Subscriber, s.Types = "", "", "", nil
+		if port == 0 && !forPublisher.has("{port}") {
+			s.Types = []string{"{host}", "{port}"}
+		}
+		if u.client == nil {
+			s.Publisher = forPublisher.command(recipes[u.publisher].run, runner.Publisher, "")
+			s.Subscriber = forSubscriber.command(recipes[u.subscriber].run, runner.Subscriber, "")
+			add(forPublisher.from, true)
+			continue
+		}
+		run := recipes[u.client].run
+		switch {
+		case forPublisher.flags():
+			s.Publisher, s.Subscriber = forPublisher.command(run, runner.Publisher, ""), forPublisher.command(run, runner.Subscriber, "")
+			add(forPublisher.from, true)
+			continue
+		case !forPublisher.has("{role}"):
+			s.Client = forPublisher.command(run, "", "")
+			add(forPublisher.from, false)
+			if u.roles && s.Types == nil {
+				s.Types = []string{"{role}"}
+				add(forPublisher.from+", and its role is typed", false)
+			}
+			continue
+		}
+		for _, pair := range u.spellings() {
+			s.Client, s.Publisher, s.Subscriber = forPublisher.command(run, "", ""), "", ""
+			if pair[0] != runner.Publisher {
+				s.Client, s.Publisher, s.Subscriber = "", forPublisher.command(run, runner.Publisher, pair[0]), forPublisher.command(run, runner.Subscriber, pair[1])
+			}
+			add(forPublisher.from, true)
+		}
+	}
+	return all
+}
+
+// spellings are the words for the roles that the sources may want, the likeliest first.
+func (u unit) spellings() [][2]string {
+	usual := [2]string{runner.Publisher, runner.Subscriber}
+	mine, others := u.client.text+u.client.near, u.server.text+u.server.near
+	all := quotedRoles(mine)
+	switch {
+	case len(all) == 0: // it hands on what it is told
+		all = append([][2]string{usual}, quotedRoles(others)...)
+		if !shouted.MatchString(mine) && !foldsCase.MatchString(mine+others) && len(all) > 1 && !slices.Contains(all[1:], usual) {
+			all = append(all[1:], usual)
+		}
+	case slices.Contains(all, usual), foldsCase.MatchString(mine) && strings.EqualFold(all[0][0], usual[0]):
+		all = append([][2]string{usual}, all...)
+	default:
+		all = append(all, usual)
+	}
+	return all
+}
+
+// shouted matches the roles as a usage text has them.
+var shouted = regexp.MustCompile(`\bPUBLISHER\b[\s\S]*\bSUBSCRIBER\b`)
+
+// foldsCase matches what makes upper case of lower case, or compares without it.
+var foldsCase = regexp.MustCompile(`(?i)\.upper\(|\.lower\(|toUpperCase|toLowerCase|equalsIgnoreCase|EqualFold|ToUpper|ToLower|strcasecmp|to_uppercase|to_lowercase|casefold|tolower|toupper`)
+
+// quotedRoles are the words for the roles that a source has in quotes, the likeliest first.
+func quotedRoles(text string) (all [][2]string) {
+	var publishers, subscribers []string
+	there := map[string]bool{}
+	for _, found := range quotedWord.FindAllStringSubmatch(text, -1) {
+		word := found[1]
+		if there[word] {
+			continue
+		}
+		there[word] = true
+		switch harness.RoleOf(strings.TrimLeft(word, "-"), true) {
+		case runner.Publisher:
+			publishers = append(publishers, word)
+		case runner.Subscriber:
+			subscribers = append(subscribers, word)
+		}
+	}
+	for _, pair := range [][2]string{
+		{"PUBLISHER", "SUBSCRIBER"}, {"publisher", "subscriber"}, {"Publisher", "Subscriber"}, {"pub", "sub"}, {"PUB", "SUB"},
+		{"publish", "subscribe"}, {"PUBLISH", "SUBSCRIBE"},
+	} {
+		if there[pair[0]] && there[pair[1]] {
+			all = append(all, pair)
+		}
+	}
+	const most = 6
+	for _, publisher := range publishers {
+		for _, subscriber := range subscribers {
+			pair := [2]string{publisher, subscriber}
+			if spelling(publisher) == spelling(subscriber) && !slices.Contains(all, pair) && len(all) < most {
+				all = append(all, pair)
+			}
+		}
+	}
+	for _, pair := range [][2]string{{"p", "s"}, {"P", "S"}, {"1", "2"}} {
+		if there[pair[0]] && there[pair[1]] {
+			all = append(all, pair)
+		}
+	}
+	return all
+}
+
+var quotedWord = regexp.MustCompile(`["'](-{0,2}[\pL\pN]+)["']`)
+
+// spelling is how a word is written: with which dashes, and in large or small letters.
+func spelling(word string) string {
+	bare := strings.TrimLeft(word, "-")
+	dashes := word[:len(word)-len(bare)]
+	switch bare {
+	case strings.ToUpper(bare):
+		return dashes + "A"
+	case strings.ToLower(bare):
+		return dashes + "a"
+	}
+	return dashes + "Aa"
+}
+
+// pair runs the server with a subscriber and a publisher at terminals, and types a message. It returns
+// how far they came, whether they asked for their roles, both in words, and the output of one that
+// ended.
+func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, asked bool, words, output string) {
+	run, err := f.commands(s).Runner()
+	if err != nil {
+		return listening, false, sentence(err.Error()), ""
+	}
+	defer func() { _ = run.Close() }()
+	h := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: deliverLimit})
+	r, err := h.Start(ctx, "trial")
+	if err != nil {
+		return listening, false, sentence(err.Error()), ""
+	}
+	defer r.Close()
+	limited, cancel := context.WithTimeout(ctx, listenLimit)
+	up := harness.Poll(limited, func() bool { return !r.Running() || slices.Contains(r.Program.Ports(), r.Port) })
+	cancel()
+	if !up || !r.Running() {
+		return nothingYet, false, "the server did not listen this time.", string(r.Program.Output.Bytes())
+	}
+	roles := []string{runner.Subscriber, runner.Publisher}
+	if !u.roles {
+		roles = roles[1:]
+	}
+	limited, cancel = context.WithTimeout(ctx, 2*deliverLimit)
+	defer cancel()
+	all, err := r.JoinTerminals(limited, roles...)
+	if err != nil {
+		return listening, false, sentence(err.Error()), ""
+	}
+	reached, words, output = f.talk(ctx, u, r, all)
+	asked = !slices.ContainsFunc(all, func(p *harness.Participant) bool { return !p.Terminal().AskedRole() })
+	return reached, asked, words, output
+}
+
+// talk types at the last of some clients until a message arrives at the first.
+func (f *finder) talk(ctx context.Context, u unit, r *harness.ServerRun, all []*harness.Participant) (level, string, string) {
+	publisher, first := all[len(all)-1], all[0]
+	reached, words := listening, "the client did not connect."
+	var tokens []string
+	any := func(has func(token string) bool) bool { return slices.ContainsFunc(tokens, has) }
+	for began := time.Now(); time.Since(began) < deliverLimit && ctx.Err() == nil; {
+		m := publisher.Next("")
+		tokens = append(tokens, m.Token)
+		_ = publisher.Publish(m) // one that has ended takes nothing, which is seen below
+		soon, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+		arrived := harness.Poll(soon, func() bool {
+			return u.roles && any(func(token string) bool { return first.Has(0, token) })
+		})
+		cancel()
+		atServer := any(func(token string) bool { return harness.ContainsFold(r.Program.Output.Bytes(), token) })
+		switch {
+		case arrived:
+			return delivered, "a message that was typed at a publisher was shown at a subscriber.", ""
+		case atServer && !u.roles:
+			return shown, "what was typed was shown by the server.", ""
+		case atServer:
+			reached, words = shown, "what was typed at a publisher was shown by the server, and not at a subscriber."
+		}
+		if ended := slices.IndexFunc(all, (*harness.Participant).Closed); ended >= 0 {
+			p := all[ended].Terminal().Program
+			<-p.Done()
+			output := string(p.Output.Bytes())
+			return min(reached, listening), fmt.Sprintf("%s ended %v: %s", strings.TrimRight(all[ended].Name, " 0123456789"), p.Exit(), lastWords(output)), output
+		}
+		if reached < connected && !publisher.Terminal().Direct() && !first.Terminal().Direct() {
+			reached, words = connected, "the clients connected, and no message arrived."
+		}
+	}
+	return reached, words, string(first.Received.Bytes())
+}

@@ -1,0 +1,60 @@
+//go:build unix
+
+package broker
+
+import (
+	"errors"
+	"net"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// writesAtOnce reports whether writeAtOnce can write to conn.
+func writesAtOnce(conn net.Conn) bool {
+	_, ok := conn.(syscall.Conn)
+	return ok
+}
+
+// writeAtOnce writes what a socket takes without waiting. The error is errors.ErrUnsupported where
+// conn is no socket.
+func writeAtOnce(conn net.Conn, run [][]byte, g *gatherer) (n int, err error) {
+	var failed error
+	err = attempt(conn, func(fd int) bool {
+		n, failed = g.write(fd, run)
+		return true
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case failed == unix.EAGAIN || failed == unix.EINTR:
+		return 0, nil
+	}
+	return max(n, 0), failed
+}
+
+// waitWritable waits until writeAtOnce can write something, or finds an error. It looks once before
+// it waits, because what has happened before wakes nobody.
+func waitWritable(conn net.Conn) error {
+	return attempt(conn, func(fd int) bool {
+		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
+		for {
+			if n, err := unix.Poll(ready, 0); err != unix.EINTR {
+				return n != 0
+			}
+		}
+	})
+}
+
+// attempt calls f whenever conn may take something, until f returns true.
+func attempt(conn net.Conn, f func(fd int) bool) error {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Write(func(fd uintptr) bool { return f(int(fd)) })
+}
