@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"pubsublab/client/pubsub"
+	"pubsublab/e2e/ports"
 	"pubsublab/protocol"
 )
 
@@ -53,10 +54,7 @@ func TestExplain(t *testing.T) {
 }
 
 func TestNoServer(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	assert.NoError(t, err)
-	listener.Close()
-	host, port, _ := net.SplitHostPort(listener.Addr().String())
+	host, port, _ := net.SplitHostPort(ports.Addr(t))
 	sentence := fmt.Sprintf("no server at %[1]s:%[2]s (connection refused): start one with \"server %[2]s\", or check the address\n", host, port)
 	assert.Equal(t, result{1, "", "client: " + sentence}, client(t, nil, nil, host, port, "subscriber", "--retry=0"))
 	assert.Equal(t, result{1, "", "no connection yet, trying again (for 300ms): " + sentence + "client: " + sentence},

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/testcontainers/testcontainers-go"
 
+	"pubsublab/e2e/ports"
 	"pubsublab/lab/topology"
 )
 
@@ -68,7 +69,7 @@ func (c compose) on(t *testing.T, file string, env ...string) func(args ...strin
 		command = append(command, "-f", name)
 	}
 	command = append(command, "-p", project)
-	env = append(append(c.env[:len(c.env):len(c.env)], "PUBSUB_PORT="+freePort(t), "PUBSUB_HTTP_PORT="+freePort(t)), env...)
+	env = append(append(c.env[:len(c.env):len(c.env)], fmt.Sprint("PUBSUB_PORT=", ports.Free(t)), fmt.Sprint("PUBSUB_HTTP_PORT=", ports.Free(t))), env...)
 	run := func(ctx context.Context, args ...string) string {
 		cmd := exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], args...)...)
 		cmd.Dir, cmd.Env = c.dir, env

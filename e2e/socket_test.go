@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -134,16 +132,4 @@ func (p *scripted) finish() {
 	p.t.Helper()
 	p.send("terminate\n")
 	p.end()
-}
-
-// freePort is a port that is free just now, and that no system gives to an outgoing connection.
-func freePort(t *testing.T) string {
-	t.Helper()
-	for {
-		port := strconv.Itoa(10_000 + rand.IntN(22_000))
-		if listener, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			require.NoError(t, listener.Close())
-			return port
-		}
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"pubsublab/e2e/ports"
 	"pubsublab/e2e/wait"
 )
 
@@ -31,7 +33,7 @@ func TestTutorial(t *testing.T) {
 	}
 	text, err := os.ReadFile("../docs/tutorial.md")
 	require.NoError(t, err)
-	doc := strings.ReplaceAll(string(text), "5000", freePort(t))
+	doc := strings.ReplaceAll(string(text), "5000", strconv.Itoa(ports.Free(t)))
 	dir := filepath.Join(t.TempDir(), "pubsublab")
 	for _, name := range []string{"server", "client", "protocol"} {
 		require.NoError(t, os.CopyFS(filepath.Join(dir, name), os.DirFS("../"+name)))

@@ -1,8 +1,10 @@
 package main
 
 import (
-	"net"
+	"strconv"
 	"testing"
+
+	"pubsublab/e2e/ports"
 
 	"github.com/stretchr/testify/require"
 )
@@ -14,12 +16,7 @@ func TestUpCluster(t *testing.T) {
 		t.Skip("it takes long, and -short asks for short ones")
 	}
 	for _, name := range []string{"PUBSUB_PORT", "PUBSUB_HTTP_PORT"} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		_, port, err := net.SplitHostPort(listener.Addr().String())
-		require.NoError(t, err)
-		require.NoError(t, listener.Close())
-		t.Setenv(name, port)
+		t.Setenv(name, strconv.Itoa(ports.Free(t)))
 	}
 	t.Chdir("..")
 	require.NoError(t, (&up{Cluster: true, Nodes: "auto"}).Run(&signals{run: t.Context(), force: t.Context()}))

@@ -15,6 +15,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/ports"
 	"pubsublab/e2e/wait"
 )
 
@@ -33,8 +34,8 @@ func startNATS(t *testing.T, port int, dir string) *natsserver.Server {
 func TestHealthWithoutTheStream(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	natsd := startNATS(t, natsserver.RANDOM_PORT, dir)
-	port := natsd.Addr().(*net.TCPAddr).Port
+	natsPort := ports.Free(t)
+	natsd := startNATS(t, natsPort, dir)
 	s := start(t, "--journal", natsd.ClientURL())
 	require.NoError(t, command(t, "healthcheck", s.addr).Run())
 	natsd.Shutdown()
@@ -43,7 +44,7 @@ func TestHealthWithoutTheStream(t *testing.T) {
 	out, err := command(t, "healthcheck", s.addr).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), s.addr+" says: unhealthy: no connection to NATS")
-	startNATS(t, port, dir)
+	startNATS(t, natsPort, dir)
 	s.logged(`level=INFO msg="connected to NATS again"`)
 	require.NoError(t, command(t, "healthcheck", s.addr).Run())
 	require.Zero(t, s.stop(os.Interrupt))
@@ -54,13 +55,13 @@ func TestHealthWithoutTheStream(t *testing.T) {
 func TestStartBeforeNATS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	natsd := startNATS(t, natsserver.RANDOM_PORT, dir)
-	port := natsd.Addr().(*net.TCPAddr).Port
+	natsPort := ports.Free(t)
+	natsd := startNATS(t, natsPort, dir)
 	natsd.Shutdown()
 	natsd.WaitForShutdown()
-	s := start(t, "--journal", fmt.Sprintf("nats://sesame@127.0.0.1:%d", port))
+	s := start(t, "--journal", fmt.Sprintf("nats://sesame@127.0.0.1:%d", natsPort))
 	require.Contains(t, strings.Join(s.seen, "\n"),
-		fmt.Sprintf(`level=WARN msg="cannot use the stream yet, trying again" stream=pubsublab servers=127.0.0.1:%d`, port))
+		fmt.Sprintf(`level=WARN msg="cannot use the stream yet, trying again" stream=pubsublab servers=127.0.0.1:%d`, natsPort))
 	out, err := command(t, "healthcheck", s.addr).CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), s.addr+" says: unhealthy: waiting for its stream: nats: no servers available for connection")
@@ -71,7 +72,7 @@ func TestStartBeforeNATS(t *testing.T) {
 	require.NoError(t, early.SetDeadline(wait.Deadline(t)))
 	fmt.Fprintln(early, "PUBLISHER name=ada run=r ack=yes")
 	s.logged(`msg="publisher added"`)
-	startNATS(t, port, dir)
+	startNATS(t, natsPort, dir)
 	s.logged(`msg="using the stream"`)
 	line, err := bufio.NewReader(early).ReadString('\n')
 	require.NoError(t, err)

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/goleak"
 
 	"pubsublab/client/pubsub"
+	"pubsublab/e2e/ports"
 	"pubsublab/e2e/traffic"
 	"pubsublab/e2e/wait"
 	"pubsublab/lab/history"
@@ -52,8 +53,6 @@ type site struct {
 	brokers []*member
 }
 
-const anyPort = "127.0.0.1:0"
-
 // member is one broker of a site.
 type member struct {
 	addr    string
@@ -64,13 +63,13 @@ type member struct {
 
 func newSite(t *testing.T, brokers int) *site {
 	s := &site{t: t, options: server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
+		Host: "127.0.0.1", Port: ports.Free(t), NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
 	}}
 	s.Traffic = traffic.New(t, wait.Context(t), s.addrs, forEver, pace)
 	s.startNATS()
 	t.Cleanup(func() { s.stopNATS() })
 	for i := range brokers {
-		s.brokers = append(s.brokers, &member{addr: anyPort})
+		s.brokers = append(s.brokers, &member{addr: ports.Addr(t)})
 		s.start(i)
 		t.Cleanup(func() { s.stop(i, forEver) })
 	}
@@ -84,7 +83,6 @@ func (s *site) startNATS() {
 	require.NoError(s.t, err)
 	s.nats.Start()
 	require.True(s.t, s.nats.ReadyForConnections(forEver))
-	s.options.Port = options.Port
 }
 
 func (s *site) stopNATS() {
@@ -108,9 +106,6 @@ func (s *site) start(i int) {
 	require.NoError(s.t, err)
 	listener, err := net.Listen("tcp", m.addr)
 	require.NoError(s.t, err)
-	if m.addr == anyPort {
-		m.addr = listener.Addr().String()
-	}
 	m.broker = broker.New(broker.Config{Journal: m.journal, Log: log})
 	m.served = make(chan error, 1)
 	go func() { m.served <- m.broker.Serve(listener) }()

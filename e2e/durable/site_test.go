@@ -7,7 +7,6 @@ import (
 	"bufio"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +22,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"pubsublab/client/pubsub"
+	"pubsublab/e2e/ports"
 	"pubsublab/e2e/traffic"
 	"pubsublab/e2e/wait"
 	"pubsublab/lab/history"
@@ -100,7 +100,7 @@ func throw(t *testing.T) *rand.Rand {
 
 // newSite returns a server that is not started yet. Publishers send so many lines a second.
 func newSite(t *testing.T, pace rate.Limit, args ...string) *site {
-	s := &site{t: t, dir: filepath.Join(t.TempDir(), "journal"), port: freePort(t), args: args}
+	s := &site{t: t, dir: filepath.Join(t.TempDir(), "journal"), port: strconv.Itoa(ports.Free(t)), args: args}
 	s.Traffic = traffic.New(t, wait.Context(t), s.addr, 24*time.Hour, pace)
 	t.Cleanup(func() {
 		if s.server != nil {
@@ -108,18 +108,6 @@ func newSite(t *testing.T, pace rate.Limit, args ...string) *site {
 		}
 	})
 	return s
-}
-
-// freePort returns a port for the server to have again and again: one that no system gives to
-// connections that go out.
-func freePort(t *testing.T) string {
-	for {
-		port := strconv.Itoa(10_000 + rand.IntN(20_000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			require.NoError(t, l.Close())
-			return port
-		}
-	}
 }
 
 func (s *site) addr() string { return "127.0.0.1:" + s.port }

@@ -3,7 +3,6 @@ package jetstream
 import (
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"pubsublab/e2e/ports"
 	"pubsublab/e2e/wait"
 	"pubsublab/server/journal"
 )
@@ -37,7 +37,7 @@ type node struct {
 // newNode returns a server with JetStream that has not started.
 func newNode(t testing.TB) *node {
 	n := &node{t: t, opts: server.Options{
-		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
+		Host: "127.0.0.1", Port: ports.Free(t), NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
 	}}
 	t.Cleanup(n.stop)
 	return n
@@ -59,7 +59,7 @@ func startCluster(t testing.TB, size int) []*node {
 	for i := range nodes {
 		n := newNode(t)
 		n.opts.ServerName = fmt.Sprint("n", i)
-		n.opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: freePort(t)}
+		n.opts.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: ports.Free(t)}
 		routes = append(routes, &url.URL{Scheme: "nats", Host: fmt.Sprintf("127.0.0.1:%d", n.opts.Cluster.Port)})
 		nodes[i] = n
 	}
@@ -70,21 +70,12 @@ func startCluster(t testing.TB, size int) []*node {
 	return nodes
 }
 
-// freePort returns a port that is free now: the servers have to know each other's before they
-// start.
-func freePort(t testing.TB) int {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // caughtUp reports whether the server has all that the others of its cluster have.
 func caughtUp(n *node, stream string) bool {
 	return n.server.JetStreamIsCurrent() && n.server.JetStreamIsStreamCurrent(server.DEFAULT_GLOBAL_ACCOUNT, stream)
 }
 
-// start starts the server, again with the port and the data it had.
+// start starts the server, again with the data it had.
 func (n *node) start() {
 	n.t.Helper()
 	opts := n.opts
@@ -93,7 +84,6 @@ func (n *node) start() {
 	require.NoError(n.t, err)
 	n.server.Start()
 	require.True(n.t, n.server.ReadyForConnections(testTimeout), "the NATS server starts")
-	n.opts.Port = opts.Port
 	n.url = n.server.ClientURL()
 }
 

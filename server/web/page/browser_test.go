@@ -22,6 +22,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/ports"
 	"pubsublab/server/broker"
 	"pubsublab/server/web"
 )
@@ -35,7 +36,7 @@ type site struct {
 }
 
 func newSite(t testing.TB, cfg broker.Config) *site {
-	s := &site{TB: t, addr: "127.0.0.1:0"}
+	s := &site{TB: t, addr: ports.Addr(t)}
 	s.start(cfg)
 	t.Cleanup(s.stop)
 	return s
@@ -45,7 +46,7 @@ func (s *site) start(cfg broker.Config) {
 	s.Helper()
 	l, err := net.Listen("tcp", s.addr)
 	require.NoError(s, err)
-	s.addr, s.broker, s.served = l.Addr().String(), broker.New(cfg), make(chan error, 1)
+	s.broker, s.served = broker.New(cfg), make(chan error, 1)
 	go func() {
 		s.served <- web.Serve(l, web.Config{
 			Broker: s.broker, URL: &url.URL{Scheme: "http", Host: s.addr},
