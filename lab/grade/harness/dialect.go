@@ -120,10 +120,7 @@ func (p *Participant) register(ctx context.Context, role, spelt string, timeout 
 	}
 	answered, err := s.register(ctx, steps, timeout)
 	if len(answered) == 0 || !steps[len(steps)-1].Wait {
-		rest, cancel := context.WithTimeout(ctx, d.Rest)
-		defer cancel()
-		said := s.received.Len()
-		s.received.Wait(rest, func(data []byte) bool { return len(data) > said })
+		s.rest(ctx)
 	}
 	return answered, err
 }

@@ -102,16 +102,6 @@ func (r *ServerRun) record(ctx context.Context) ([]dialect.Session, error) {
 	return sessions(all), nil
 }
 
-// Silent reports whether the client has sent nothing since something was typed.
-func (t *Terminal) Silent() bool {
-	t.mu.Lock()
-	typed := t.relay.server.Began.Add(t.typed[len(t.typed)-1].At)
-	t.mu.Unlock()
-	return !t.Program.Output.Ended() && !slices.ContainsFunc(t.relay.connections(), func(c *Connection) bool {
-		return c.Up.Len() > 0 && c.Up.At(c.Up.Len()-1).After(typed)
-	})
-}
-
 // How long clients say nothing more: some pause between role and topic.
 const (
 	registered = 350 * time.Millisecond

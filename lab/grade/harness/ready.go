@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"pubsublab/lab/grade/harness/runner"
@@ -145,9 +146,11 @@ func (r *ServerRun) Settle(ctx context.Context) {
 	const silence = 300 * time.Millisecond
 	ctx, cancel := context.WithTimeout(ctx, 5*silence)
 	defer cancel()
+	var all sync.WaitGroup
 	for _, p := range r.Participants {
-		p.Received.Quiet(ctx, silence)
+		all.Go(func() { p.Received.Quiet(ctx, silence) })
 	}
+	all.Wait()
 }
 
 // Populate registers some subscribers and publishers, and lets messages flow: those of the

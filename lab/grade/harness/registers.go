@@ -25,8 +25,40 @@ func (t *Terminal) registers() {
 	for _, c := range t.relay.connections() {
 		soon, cancel := context.WithTimeout(context.Background(), registers)
 		if c.Up.Wait(soon, func(data []byte) bool { return len(data) > 0 }) {
-			c.Up.Quiet(soon, apart)
+			Poll(soon, func() bool { return time.Since(t.lastSaid()) >= apart })
 		}
 		cancel()
 	}
+}
+
+// registered reports whether the client has said something by itself since it was typed something, and
+// nothing more now: it asks for nothing before that.
+func (t *Terminal) registered() bool {
+	last := t.lastSaid()
+	return last.After(t.lastTyped()) && time.Since(last) >= apart
+}
+
+// lastSaid is when the client said something to the server last; the zero time: never.
+func (t *Terminal) lastSaid() (last time.Time) {
+	for _, c := range t.relay.connections() {
+		if at := c.Up.At(c.Up.Len() - 1); at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// lastTyped is when something was typed at the client last; the zero time: never.
+func (t *Terminal) lastTyped() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.typed) == 0 {
+		return time.Time{}
+	}
+	return t.relay.server.Began.Add(t.typed[len(t.typed)-1].At)
+}
+
+// Silent reports whether the client has sent nothing since something was typed.
+func (t *Terminal) Silent() bool {
+	return !t.Program.Output.Ended() && !t.lastSaid().After(t.lastTyped())
 }

@@ -31,19 +31,22 @@ type Socket struct {
 	*net.TCPConn
 	dialect  *Dialect // the harness's
 	dial     func(ctx context.Context, address string) (*net.TCPConn, error)
+	read     func(*net.TCPConn) (int64, error) // how much of a connection the server has read
 	received *recorder.Recorder
 	wait     time.Duration // for a server that takes nothing
 	values   dialect.Values
 
 	detached atomic.Bool // there is a connection for each message, and none that stays
 
-	speaking sync.Mutex // one speaks at a time
-	more     []net.Conn // guarded by speaking; opened after the first
-	current  net.Conn   // guarded by speaking
+	speaking sync.Mutex         // one speaks at a time
+	more     []net.Conn         // guarded by speaking; opened after the first
+	current  net.Conn           // guarded by speaking
+	written  map[net.Conn]int64 // bytes; guarded by speaking
 }
 
 func (r *ServerRun) newSocket(conn *net.TCPConn, d *Dialect) *Socket {
-	s := &Socket{TCPConn: conn, dialect: d, dial: r.Runner.Dial, received: recorder.New(inputLimit), wait: r.Timeout, current: conn}
+	s := &Socket{TCPConn: conn, dialect: d, dial: r.Runner.Dial, read: r.Program.Read, received: recorder.New(inputLimit), wait: r.Timeout, current: conn}
+	s.written = map[net.Conn]int64{}
 	s.values = dialect.Values{Local: conn.LocalAddr().String(), Server: conn.RemoteAddr().String()}
 	spoken := d.Dialect // by now: what is learnt of it later is the same of what is received
 	go func() {
@@ -173,6 +176,7 @@ func (s *Socket) do(ctx context.Context, steps []dialect.Step, timeout time.Dura
 		if step.Wait {
 			answered = append(answered, s.await(ctx, heard, len(answered) == 0 && !wrote, timeout))
 		} else if wrote && len(step.Data) > 0 {
+			s.isRead(ctx, time.Second)
 			Pause(ctx, max(cutPause, step.Pause))
 		}
 		if len(step.Data) == 0 {
@@ -225,8 +229,57 @@ func (s *Socket) write(data []byte) error {
 	if err := s.current.SetWriteDeadline(time.Now().Add(s.wait)); err != nil {
 		return err
 	}
-	_, err := s.current.Write(data)
+	n, err := s.current.Write(data)
+	s.written[s.current] += int64(n)
 	return err
+}
+
+// takenNow reports whether the server has read all that was written on the current connection. An
+// error is that the system does not say. The caller holds speaking.
+func (s *Socket) takenNow() (bool, error) {
+	conn, ok := s.current.(*net.TCPConn)
+	if !ok {
+		return false, errors.ErrUnsupported
+	}
+	n, err := s.read(conn)
+	return n >= s.written[s.current], err
+}
+
+// isRead waits until the server has read all that was written on the current connection, and reports
+// whether it has; at once where the system does not say. The caller holds speaking.
+func (s *Socket) isRead(ctx context.Context, timeout time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var err error
+	return Poll(ctx, func() (taken bool) {
+		taken, err = s.takenNow()
+		return taken || err != nil
+	}) && err == nil
+}
+
+// taken is takenNow for everybody; false where the system does not say.
+func (s *Socket) taken() bool {
+	s.speaking.Lock()
+	defer s.speaking.Unlock()
+	taken, err := s.takenNow()
+	return taken && err == nil
+}
+
+// rest waits, where nothing answers, until the server has taken what it was told: a little longer than
+// until it has read it, or, where the system does not say, for the time that the dialect needs.
+func (s *Socket) rest(ctx context.Context) {
+	said, needs := s.received.Len(), s.dialect.Rest
+	began := time.Now()
+	s.speaking.Lock()
+	if s.isRead(ctx, max(needs, time.Second)) {
+		needs /= 5
+	} else {
+		needs -= time.Since(began)
+	}
+	s.speaking.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, needs)
+	defer cancel()
+	s.received.Wait(ctx, func(data []byte) bool { return len(data) > said })
 }
 
 // send sends bytes as one write.
@@ -295,6 +348,19 @@ func (r *ServerRun) dial(ctx context.Context) (*net.TCPConn, error) {
 		}
 		Pause(ctx, 20*time.Millisecond)
 	}
+}
+
+// room waits for a while until the server has accepted some of the connections that wait for it, where
+// there are so many that the system would keep another one waiting for a second.
+func (r *ServerRun) room(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_, port, _ := net.SplitHostPort(r.addresses()[0])
+	number, _ := strconv.Atoi(port)
+	Poll(ctx, func() bool {
+		queue, err := r.Program.Queue(number)
+		return err != nil || queue == nil || queue.Waiting < max(queue.Most, 1)
+	})
 }
 
 // addresses are where the server may listen, or where it was found to.

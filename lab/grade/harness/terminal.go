@@ -62,7 +62,7 @@ func (t *Terminal) introduce(types []string, a answers) {
 	var question string // for the role
 	var others []string // ways to spell the role that were not tried
 	for _, line := range types {
-		t.waits(unasked)
+		t.waits(unasked, never)
 		line = address.Replace(line)
 		if line == a.Role {
 			shown := t.shown()
@@ -84,7 +84,7 @@ func (t *Terminal) introduce(types []string, a answers) {
 	told := map[string]bool{"role": slices.Contains(types, a.Role), "topic": slices.Contains(types, a.Topic)}
 	const most = 1000 // so that a client that goes on asking for the same is not answered for ever
 	for range most {
-		t.waits(unasked / 2)
+		t.waits(unasked/2, t.registered)
 		shown := t.shown()
 		kind := asked(shown, told)
 		_, line := lastLine(shown)
@@ -116,17 +116,20 @@ func (t *Terminal) introduce(types []string, a answers) {
 }
 
 // waits returns when the client has shown something since something was typed and nothing more now,
-// as one does that waits for an answer; or has shown nothing for so long.
-func (t *Terminal) waits(silence time.Duration) {
+// as one does that waits for an answer; or has shown nothing for so long, or until something else is.
+func (t *Terminal) waits(silence time.Duration, is func() bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), silence)
 	defer cancel()
 	t.mu.Lock()
 	since := t.last
 	t.mu.Unlock()
-	if t.Program.Output.Wait(ctx, func(data []byte) bool { return len(data) > since }) {
+	Poll(ctx, func() bool { return t.Program.Output.Len() > since || t.Program.Output.Ended() || is() })
+	if t.Program.Output.Len() > since {
 		t.Program.Output.Quiet(context.Background(), quiet)
 	}
 }
+
+func never() bool { return false }
 
 // more waits until the client shows more, and returns false when it ends before.
 func (t *Terminal) more() bool {
@@ -166,7 +169,7 @@ func (t *Terminal) say(text string) error {
 	each := t.each
 	t.mu.Unlock()
 	if each {
-		t.waits(unasked)
+		t.waits(unasked, never)
 	}
 	return t.enter(text)
 }

@@ -60,12 +60,39 @@ func (p *Program) Listening() (addresses []string) {
 	return addresses
 }
 
+// Read is how many bytes of a connection, which Dial made, the server has read so far. An error is
+// that the connection is gone, or that the system does not say.
+func (p *Program) Read(conn *net.TCPConn) (int64, error) {
+	h, ok := p.handle.(*processHandle)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	return h.network.read(conn.RemoteAddr().(*net.TCPAddr).AddrPort(), conn.LocalAddr().(*net.TCPAddr).AddrPort())
+}
+
+// Queue is how many connections wait until a server accepts them. When there are more than it told the
+// system to keep, a client that connects is answered a second later, or more.
+type Queue struct{ Waiting, Most int }
+
+// Queue is that of whoever listens on a port, of those that share the network with the program; nil
+// where nobody does. An error is that the system does not say.
+func (p *Program) Queue(port int) (*Queue, error) {
+	h, ok := p.handle.(*processHandle)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	return h.network.listener(port)
+}
+
 // Taken reports whether a program listens on a port, of those that share the network with this one.
 // It is quicker than Listening. An error is that the system does not say.
 func (p *Program) Taken(port int) (bool, error) {
 	h, ok := p.handle.(*processHandle)
 	if !ok {
 		return false, errors.ErrUnsupported
+	}
+	if queue, err := h.network.listener(port); err == nil {
+		return queue != nil, nil
 	}
 	var wrong []error
 	for _, name := range []string{"tcp", "tcp6"} {
