@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"pubsublab/lab/history"
-	"pubsublab/lab/report"
 	"pubsublab/lab/topology"
 )
 
@@ -122,11 +121,18 @@ type Console struct {
 	keep     bool
 	ending   bool // nothing is done to nodes any more
 	tests    []*trial
-	scenario *running        // nil: none
-	awaited  string          // a subscriber that is to leave; "": it has
-	verdict  *report.Verdict // nil: the demo goes on
+	scenario *running // nil: none
+	awaited  string   // a subscriber that is to leave; "": it has
+	verdict  *Verdict // nil: the demo goes on
 	polled   time.Time
 	told     chan struct{} // closed when a page has been told the verdict
+}
+
+// A Verdict is how the demo ended.
+type Verdict struct {
+	Level string   `json:"level"` // good, warn or bad
+	Text  string   `json:"text"`
+	Notes []string `json:"notes"`
 }
 
 // Open opens a console at a HOST:PORT of this machine; port 0 is any free one. Close it.
@@ -205,10 +211,8 @@ func (c *Console) Release() {
 	c.mu.Unlock()
 	c.acting.Lock() // whoever acts has seen the end
 	defer c.acting.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.life), actTimeout)
-	defer cancel()
 	for _, n := range nodes {
-		_ = c.letGo(ctx, n) // who has ended meanwhile needs none
+		_ = c.letGo(context.WithoutCancel(c.life), n) // who has ended meanwhile needs none
 	}
 }
 
@@ -238,12 +242,11 @@ func (c *Console) Passed() Tally {
 	return c.window.passed.clone()
 }
 
-// lastPoll is how long ago a page that is still open has asked at most. It asks twice a second, but a
-// browser may be busy.
-const lastPoll = 15 * time.Second
+// lastPoll is how long ago a page that is still open has asked at most.
+const lastPoll = 2 * time.Second
 
 // Show shows the verdict, and returns when a page that is open has it.
-func (c *Console) Show(ctx context.Context, v report.Verdict) {
+func (c *Console) Show(ctx context.Context, v Verdict) {
 	c.mu.Lock()
 	c.verdict = &v
 	open := time.Since(c.polled) < lastPoll

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"io"
 	"time"
 
@@ -15,15 +14,11 @@ const leftWait = 2 * time.Second
 // pace is how fast scripts are typed.
 type pace struct {
 	rate    float64       // lines a second of each publisher; 0: none
-	forced  float64       // by a scenario, until somebody chooses another; 0: it is not
-	changed chan struct{} // closed and made anew when it changes
+	changed chan struct{} // closed and made anew when rate changes
 }
 
-// now is how many lines a second each publisher is to send.
-func (p *pace) now() float64 { return cmp.Or(p.forced, p.rate) }
-
-func (p *pace) set(rate, forced float64) {
-	p.rate, p.forced = rate, forced
+func (p *pace) set(rate float64) {
+	p.rate = rate
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -66,7 +61,7 @@ func (c *Console) typeScript(n *node, input io.Writer, done <-chan struct{}) {
 func (c *Console) await(next *time.Time, done <-chan struct{}) bool {
 	for {
 		c.mu.Lock()
-		rate, changed := c.pace.now(), c.pace.changed
+		rate, changed := c.pace.rate, c.pace.changed
 		c.mu.Unlock()
 		var due <-chan time.Time
 		if rate > 0 {
@@ -126,17 +121,9 @@ func (c *Console) rewind(n *node) {
 	}
 }
 
-// setPace sets how many lines a second each publisher sends; 0 is none. It matters more than what a
-// scenario wants.
+// setPace sets how many lines a second each publisher sends; 0 is none.
 func (c *Console) setPace(rate float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pace.set(rate, 0)
-}
-
-// forcePace is setPace for a scenario. 0 makes it again what was chosen, before or meanwhile.
-func (c *Console) forcePace(rate float64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.pace.set(c.pace.rate, rate)
+	c.pace.set(rate)
 }

@@ -81,10 +81,16 @@ func Run(ctx context.Context, submissions []Submission, o Options) (*Class, erro
 	for i := range submissions {
 		jobs.Go(func() error {
 			r.one(ctx, i)
+			if ctx.Err() != nil {
+				return nil // the rest comes at once, and the page once
+			}
 			return r.write()
 		})
 	}
 	err := jobs.Wait()
+	if ctx.Err() != nil {
+		err = errors.Join(err, r.write())
+	}
 	c := &Class{Wrong: errors.Join(r.wrong...)}
 	for _, rec := range r.records {
 		c.Results = append(c.Results, rec.Result)
