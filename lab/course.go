@@ -20,14 +20,8 @@ type ended struct {
 	last  string        // its last line
 }
 
-// killed reports whether somebody else ended it. Signals of faults, and a memory limit, are
-// failures of its own.
-func (e *ended) killed() bool {
-	return !e.end.OutOfMemory && slices.Contains([]string{"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"}, e.end.Signal())
-}
-
 // failed reports whether it ended by itself, with an error.
-func (e *ended) failed() bool { return e.err != nil || e.end.Code != 0 && !e.killed() }
+func (e *ended) failed() bool { return e.err != nil || e.end.Failed() }
 
 // stopped reports whether it may have been stopped with SIGTERM: a client then ends with exit code
 // 1, because it is not done.

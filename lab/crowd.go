@@ -21,16 +21,9 @@ type crowd struct {
 	open    []*message // those that somebody has not yet, and all behind the first of them, in their order
 	seen    int        // messages
 
-	known  map[place]bool
-	recent []place // the keys of known, in their order
-	past   int64   // the time up to which messages are not known any more
-}
-
-// A place is that of a message in the order. A broker that has lost its memory uses positions anew,
-// but at other times.
-type place struct {
-	pos  uint64
-	time int64
+	known  map[history.Place]bool
+	recent []history.Place // the keys of known, in their order
+	past   int64           // the time up to which messages are not known any more
 }
 
 // A reader is a subscriber of the demo.
@@ -67,10 +60,10 @@ func (c *crowd) reader(name string) *reader {
 // received notes that a subscriber, which was added, has a message.
 func (c *crowd) received(name string, m history.Message) {
 	r := c.reader(name)
-	at := place{m.Pos, m.Time}
+	at := m.Place()
 	if c.known[at] || m.Time <= c.past {
 		r.behind = max(0, r.behind-1)
-		if i := slices.IndexFunc(c.open, func(o *message) bool { return o.Pos == at.pos && o.Time == at.time }); i >= 0 {
+		if i := slices.IndexFunc(c.open, func(o *message) bool { return o.Place() == at }); i >= 0 {
 			c.open[i].has[r] = true
 		}
 	} else {
@@ -81,8 +74,8 @@ func (c *crowd) received(name string, m history.Message) {
 				other.behind++
 			}
 		}
-		i, _ := slices.BinarySearchFunc(c.open, at, func(o *message, at place) int {
-			return cmp.Or(cmp.Compare(o.Time, at.time), cmp.Compare(o.Pos, at.pos))
+		i, _ := slices.BinarySearchFunc(c.open, at, func(o *message, at history.Place) int {
+			return cmp.Or(cmp.Compare(o.Time, at.Time), cmp.Compare(o.Pos, at.Pos))
 		})
 		c.open = slices.Insert(c.open, i, &message{m, map[*reader]bool{r: true}})
 	}
@@ -90,14 +83,14 @@ func (c *crowd) received(name string, m history.Message) {
 }
 
 // learn keeps the place of a new message.
-func (c *crowd) learn(at place) {
+func (c *crowd) learn(at history.Place) {
 	if c.known == nil {
-		c.known = map[place]bool{}
+		c.known = map[history.Place]bool{}
 	}
 	c.known[at] = true
 	if c.recent = append(c.recent, at); len(c.recent) > knownMost {
 		delete(c.known, c.recent[0])
-		c.past = max(c.past, c.recent[0].time)
+		c.past = max(c.past, c.recent[0].Time)
 		c.recent = c.recent[1:]
 	}
 }

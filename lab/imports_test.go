@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"lab/history":     {"lab/internal"},
 	"lab/topology":    {"lab/internal", "lab/history"},
 	"lab/report":      {"lab/internal", "lab/history"},
-	"lab/console":     {"lab/history", "lab/topology", "server/web/page"},
+	"lab/console":     {"lab/history", "lab/topology", "lab/report", "server/web/page"},
 	"lab/grade":       {"lab/internal"},
 	"lab/bench":       {"lab/internal", "protocol"},
 	"lab":             {"protocol", "client/pubsub"},

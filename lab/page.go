@@ -95,7 +95,7 @@ func (p *livePage) history() (h history.History, passed console.Tally, err error
 // show shows the verdict to those who look.
 func (p *livePage) show(ctx context.Context, v report.Verdict) {
 	if p.console != nil {
-		p.console.Show(ctx, console.Verdict{Level: v.Level, Text: v.Headline, Notes: v.Notes})
+		p.console.Show(ctx, v)
 	}
 }
 

@@ -2,98 +2,15 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 
 	"pubsublab/lab/topology"
 )
-
-// A tab is one of a browser. Its methods fail the test.
-type tab struct {
-	*testing.T
-	ctx context.Context
-}
-
-var errNoBrowser = errors.New("no chromium-headless-shell, chromium or google-chrome here (Debian: apt-get install chromium-headless-shell)")
-
-// newTab starts a browser, or skips the test and says why.
-func newTab(t *testing.T) *tab {
-	t.Helper()
-	for _, name := range []string{"chromium-headless-shell", "chromium", "google-chrome"} {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			continue
-		}
-		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(path))
-		ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
-		t.Cleanup(stop)
-		b := (&tab{t, ctx}).beside()
-		return b
-	}
-	t.Skip(errNoBrowser)
-	return nil
-}
-
-// beside is one more tab of the same browser.
-func (b *tab) beside() *tab {
-	b.Helper()
-	ctx, cancel := chromedp.NewContext(b.ctx)
-	b.Cleanup(cancel)
-	opened := &tab{b.T, ctx}
-	opened.do(chromedp.EmulateViewport(1280, 1000))
-	return opened
-}
-
-func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
-	b.Helper()
-	if err := chromedp.Do(b.ctx, steps...); err != nil {
-		b.Error(err)
-		b.FailNow() // which ends the goroutine
-	}
-}
-
-func eval[T any](b *tab, js string) T {
-	b.Helper()
-	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js))
-	if err != nil {
-		b.Errorf("%s: %v", js, err)
-	}
-	return v
-}
-
-// until waits until js is true.
-func (b *tab) until(js string) {
-	b.Helper()
-	_, err := chromedp.Run(b.ctx, chromedp.Poll[bool]("!!("+js+")", chromedp.WithPollingInterval(50*time.Millisecond), chromedp.WithPollingTimeout(40*time.Second)))
-	if err == nil {
-		return
-	}
-	if picture, err := chromedp.Run(b.ctx, chromedp.FullScreenshot(100)); err == nil {
-		assert.NoError(b, os.WriteFile(b.ArtifactDir()+"/failed.png", picture, 0o600))
-	}
-	b.Errorf("%v: %s\nthe page says: %s", err, js, eval[string](b, `document.body.innerText`))
-	b.FailNow()
-}
-
-// shows waits until the text of an element holds this.
-func (b *tab) shows(selector, text string) {
-	b.Helper()
-	b.until(fmt.Sprintf(`document.querySelector(%q)?.innerText.includes(%q)`, selector, text))
-}
-
-func (b *tab) click(selector string) {
-	b.Helper()
-	b.until(fmt.Sprintf(`document.querySelector(%q)?.disabled === false`, selector))
-	b.do(chromedp.Click(chromedp.CSS(selector)))
-}
 
 // press presses the button of a node, with a guess where that is a fault.
 func (b *tab) press(node, action, guess string) {

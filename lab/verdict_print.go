@@ -70,7 +70,7 @@ func (v *verdict) headline() string {
 			continue
 		case e.back > 0:
 			what = "restarted"
-		case e.killed():
+		case e.end.Killed():
 			what = "killed"
 		default:
 			what = "stopped"

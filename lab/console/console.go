@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"pubsublab/lab/history"
+	"pubsublab/lab/report"
 	"pubsublab/lab/topology"
 )
 
@@ -121,18 +122,11 @@ type Console struct {
 	keep     bool
 	ending   bool // nothing is done to nodes any more
 	tests    []*trial
-	scenario *running // nil: none
-	awaited  string   // a subscriber that is to leave; "": it has
-	verdict  *Verdict // nil: the demo goes on
+	scenario *running        // nil: none
+	awaited  string          // a subscriber that is to leave; "": it has
+	verdict  *report.Verdict // nil: the demo goes on
 	polled   time.Time
 	told     chan struct{} // closed when a page has been told the verdict
-}
-
-// A Verdict is how the demo ended.
-type Verdict struct {
-	Level string   `json:"level"` // good, warn or bad
-	Text  string   `json:"text"`
-	Notes []string `json:"notes"`
 }
 
 // Open opens a console at a HOST:PORT of this machine; port 0 is any free one. Close it.
@@ -211,8 +205,10 @@ func (c *Console) Release() {
 	c.mu.Unlock()
 	c.acting.Lock() // whoever acts has seen the end
 	defer c.acting.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.life), actTimeout)
+	defer cancel()
 	for _, n := range nodes {
-		_ = c.letGo(context.WithoutCancel(c.life), n) // who has ended meanwhile needs none
+		_ = c.letGo(ctx, n) // who has ended meanwhile needs none
 	}
 }
 
@@ -242,11 +238,12 @@ func (c *Console) Passed() Tally {
 	return c.window.passed.clone()
 }
 
-// lastPoll is how long ago a page that is still open has asked at most.
-const lastPoll = 2 * time.Second
+// lastPoll is how long ago a page that is still open has asked at most. It asks twice a second, but a
+// browser may be busy.
+const lastPoll = 15 * time.Second
 
 // Show shows the verdict, and returns when a page that is open has it.
-func (c *Console) Show(ctx context.Context, v Verdict) {
+func (c *Console) Show(ctx context.Context, v report.Verdict) {
 	c.mu.Lock()
 	c.verdict = &v
 	open := time.Since(c.polled) < lastPoll

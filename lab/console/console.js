@@ -60,7 +60,7 @@ async function order(what) {
 }
 
 function end(verdict) {
-	api.ended(`The demo has ended. ${verdict.text} ${(verdict.notes ?? []).join(" ")}`, verdict.level);
+	api.ended(`The demo has ended. ${verdict.headline} ${(verdict.notes ?? []).join(" ")}`, verdict.level);
 }
 
 // What the checker says
@@ -86,7 +86,7 @@ function showVerdict() {
 	const lines = `${NUMBER.format(lab.lines)} line${lab.lines === 1 ? "" : "s"}`;
 	const subscribers = lab.nodes.filter((n) => n.role === "subscriber").length;
 	const now = lab.verdict ? lab.verdict.level : bad ? "bad" : "good";
-	const sentence = lab.verdict ? lab.verdict.text : bad ? `Not everything is right among ${lines}.`
+	const sentence = lab.verdict ? lab.verdict.headline : bad ? `Not everything is right among ${lines}.`
 		: `Of ${lines} to ${subscribers} subscriber${subscribers === 1 ? "" : "s"}, none is lost, doubled, reordered or invented.`;
 	if (now !== level && level) api.say(sentence);
 	level = parts.sentence.dataset.level = now;

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/lab/history"
+	"pubsublab/lab/report"
 	"pubsublab/lab/topology"
 )
 
@@ -320,24 +321,25 @@ func TestRelease(t *testing.T) {
 	})
 }
 
-// TestVerdictIsShown: a page that is open sees the verdict before the console goes.
+// TestVerdictIsShown: a page that is open sees the verdict before the console goes, be its browser
+// ever so busy.
 func TestVerdictIsShown(t *testing.T) {
 	onDesk(t, nil, func(d *desk) {
 		began := time.Now()
-		d.Show(d.t.Context(), Verdict{Level: "good"})
+		d.Show(d.t.Context(), report.Verdict{Level: "good"})
 		assert.Zero(t, time.Since(began), "nobody has asked yet")
 		d.now(0)
 		d.Console.verdict, d.told = nil, make(chan struct{})
 		shown := make(chan struct{})
 		go func() {
 			defer close(shown)
-			d.Show(d.t.Context(), Verdict{Level: "good", Text: "Every subscriber received every line, in one order."})
+			d.Show(d.t.Context(), report.Verdict{Level: "good", Headline: "Every subscriber received every line, in one order."})
 		}()
 		synctest.Wait()
-		s := d.now(500 * time.Millisecond)
+		s := d.now(5 * time.Second)
 		<-shown
 		assert.Equal(t, "good", s.Verdict.Level)
-		assert.Equal(t, 500*time.Millisecond, time.Since(began))
+		assert.Equal(t, 5*time.Second, time.Since(began))
 	})
 }
 
@@ -382,6 +384,23 @@ func TestScenarioBurst(t *testing.T) {
 		assert.InDelta(t, 1, s.Pace, 0.1)
 		s.allRight(t, 1000)
 		assert.True(t, s.Results[0].Over && s.Results[0].Right, "%+v", s.Results[0])
+	})
+}
+
+// What somebody chooses while a scenario goes on is more than what that wants, and stays.
+func TestScenarioLeavesAChosenPace(t *testing.T) {
+	onDesk(t, func(c *Config) { c.Keep = true }, func(d *desk) {
+		d.do(order{Do: "scenario", Scenario: "5"})
+		s := d.now(time.Second)
+		assert.InDelta(t, burst, s.Pace, 0)
+		d.do(order{Do: "pace", Pace: 3})
+		s = d.now(time.Second)
+		assert.InDelta(t, 3, s.Pace, 0)
+		assert.Equal(t, "5", s.Running)
+		d.do(order{Do: "stop"})
+		s = d.now(time.Second)
+		assert.Empty(t, s.Running)
+		assert.InDelta(t, 3, s.Pace, 0)
 	})
 }
 

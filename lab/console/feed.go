@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"io"
 	"time"
 
@@ -14,11 +15,15 @@ const leftWait = 2 * time.Second
 // pace is how fast scripts are typed.
 type pace struct {
 	rate    float64       // lines a second of each publisher; 0: none
-	changed chan struct{} // closed and made anew when rate changes
+	forced  float64       // by a scenario, until somebody chooses another; 0: it is not
+	changed chan struct{} // closed and made anew when it changes
 }
 
-func (p *pace) set(rate float64) {
-	p.rate = rate
+// now is how many lines a second each publisher is to send.
+func (p *pace) now() float64 { return cmp.Or(p.forced, p.rate) }
+
+func (p *pace) set(rate, forced float64) {
+	p.rate, p.forced = rate, forced
 	close(p.changed)
 	p.changed = make(chan struct{})
 }
@@ -61,7 +66,7 @@ func (c *Console) typeScript(n *node, input io.Writer, done <-chan struct{}) {
 func (c *Console) await(next *time.Time, done <-chan struct{}) bool {
 	for {
 		c.mu.Lock()
-		rate, changed := c.pace.rate, c.pace.changed
+		rate, changed := c.pace.now(), c.pace.changed
 		c.mu.Unlock()
 		var due <-chan time.Time
 		if rate > 0 {
@@ -121,9 +126,17 @@ func (c *Console) rewind(n *node) {
 	}
 }
 
-// setPace sets how many lines a second each publisher sends; 0 is none.
+// setPace sets how many lines a second each publisher sends; 0 is none. It matters more than what a
+// scenario wants.
 func (c *Console) setPace(rate float64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pace.set(rate)
+	c.pace.set(rate, 0)
+}
+
+// forcePace is setPace for a scenario. 0 makes it again what was chosen, before or meanwhile.
+func (c *Console) forcePace(rate float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pace.set(c.pace.rate, rate)
 }

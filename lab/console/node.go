@@ -205,9 +205,8 @@ func (c *Console) strike(ctx context.Context, n *node, action string, g guess) e
 		return err
 	}
 	c.mu.Lock()
-	row := c.explains(n, action)
+	t := c.beginTrial(whatHappens(n, action), c.explains(n, action), g, false, n)
 	c.mu.Unlock()
-	t := c.beginTrial(whatHappens(n, action), row, g, false, n)
 	err := c.act(ctx, n, action)
 	if err != nil {
 		c.mu.Lock()

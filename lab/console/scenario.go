@@ -80,33 +80,22 @@ func (c *Console) start(key string, g guess) error {
 		return fmt.Errorf("there is no scenario %q", key)
 	}
 	s := &scenarios[i]
-	c.mu.Lock()
-	why := s.unable(c)
-	busy, ending := c.scenario != nil, c.ending
-	row := guarantee{}
-	if why == "" {
-		row = s.row(c)
-	}
-	ctx, stop := context.WithCancel(c.life)
-	if why == "" && !busy && !ending {
-		c.scenario = &running{s, "", stop}
-	}
-	c.mu.Unlock()
-	switch {
-	case ending:
-		stop()
+	c.mu.Lock() // until it goes on, or the console could close in between
+	defer c.mu.Unlock()
+	switch why := s.unable(c); {
+	case c.ending:
 		return errEnding
-	case busy:
-		stop()
+	case c.scenario != nil:
 		return errors.New("another scenario goes on: end that first")
 	case why != "":
-		stop()
 		return fmt.Errorf("%s: %s", s.title, why)
 	}
-	t := c.beginTrial(s.title, row, g, true)
-	c.tell("", "the page begins: %s", s.title)
+	ctx, stop := context.WithCancel(c.life)
+	c.scenario = &running{s, "", stop}
+	t := c.beginTrial(s.title, s.row(c), g, true)
 	c.work.Go(func() {
 		defer stop()
+		c.tell("", "the page begins: %s", s.title)
 		err := s.play(ctx, c, t, c.say)
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -202,15 +191,15 @@ func playLeader(ctx context.Context, c *Console, t *trial, say func(string, ...a
 // playBurst types a thousand lines a second for a while.
 func playBurst(ctx context.Context, c *Console, _ *trial, say func(string, ...any)) error {
 	c.mu.Lock()
-	before, typed := c.pace.rate, 0
+	typed := 0
 	for _, n := range c.nodes {
 		if len(n.script) > 0 && !n.ended {
 			typed++
 		}
 	}
-	c.pace.set(float64(burst) / float64(max(1, typed)))
 	c.mu.Unlock()
-	defer c.setPace(before)
+	c.forcePace(float64(burst) / float64(max(1, typed)))
+	defer c.forcePace(0)
 	say("a thousand lines a second, for %.0f s", burstFor.Seconds())
 	pause(ctx, burstFor)
 	return nil
@@ -225,11 +214,11 @@ func playNeverReads(ctx context.Context, c *Console, _ *trial, say func(string, 
 	}
 	defer conn.Close()
 	c.mu.Lock()
-	before := c.pace.rate
 	c.awaited = name
-	c.pace.set(max(before, stallPace))
+	faster := max(c.pace.rate, stallPace)
 	c.mu.Unlock()
-	defer c.setPace(before)
+	c.forcePace(faster)
+	defer c.forcePace(0)
 	say("%s takes nothing; it is cut off when it has done so for --stall-timeout (30 s)", name)
 	for begun := time.Now(); pause(ctx, lookPause); {
 		c.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"pubsublab/lab/report"
 	"pubsublab/lab/topology"
 )
 
@@ -28,7 +29,7 @@ type state struct {
 	Results   []result        `json:"results"` // the newest first
 	NoCut     string          `json:"noCut"`
 	Ending    bool            `json:"ending"`
-	Verdict   *Verdict        `json:"verdict"`
+	Verdict   *report.Verdict `json:"verdict"`
 }
 
 type nodeState struct {
@@ -59,7 +60,7 @@ func (c *Console) state() state {
 	defer c.mu.Unlock()
 	sums := c.tally.sums()
 	s := state{
-		Mode: c.config.Mode, Keep: c.keep, Pace: c.pace.rate, NoCut: c.config.NoCut, Ending: c.ending, Verdict: c.verdict,
+		Mode: c.config.Mode, Keep: c.keep, Pace: c.pace.now(), NoCut: c.config.NoCut, Ending: c.ending, Verdict: c.verdict,
 		Lines: c.tally.Lines, Lost: sums.lost, Doubled: sums.doubled, Reordered: sums.reordered, Invented: sums.invented, Other: sums.other,
 		Unknown: c.tally.Unknown, Faults: append([]string{}, c.tally.Faults...), Results: []result{},
 	}
@@ -85,8 +86,7 @@ func (c *Console) nodeState(n *node) nodeState {
 	case n.ended && n.endErr != nil:
 		s.State, s.Text, s.Failed = "ended", "ended, nobody knows how: "+n.endErr.Error(), true
 	case n.ended:
-		s.State, s.Text = "ended", n.end.String()
-		s.Failed = n.end.OutOfMemory || n.end.Code != 0 && !slices.Contains([]string{"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"}, n.end.Signal())
+		s.State, s.Text, s.Failed = "ended", n.end.String(), n.end.Failed()
 	case n.frozen:
 		s.State, s.Text = "frozen", "is frozen"
 	case n.cut:

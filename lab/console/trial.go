@@ -49,10 +49,8 @@ type trial struct {
 	failed string                   // why the scenario could not be played
 }
 
-// beginTrial begins one, and ends the one before. busy says that a scenario is at it.
+// beginTrial begins one, and ends the one before. busy says that a scenario is at it. c.mu is held.
 func (c *Console) beginTrial(what string, row guarantee, g guess, busy bool, nodes ...*node) *trial {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.tally, c.judged = c.window.check(), time.Now()
 	t := &trial{what: what, row: row, guess: g, busy: busy, nodes: nodes, began: time.Now(), before: c.tally, after: c.tally,
 		waited: map[string]time.Duration{}}
@@ -105,13 +103,13 @@ func (c *Console) observe() {
 // longer than it takes; 0 otherwise.
 func (c *Console) silence(n *node, since time.Time) time.Duration {
 	client := n.got != nil || n.sent != nil && len(n.script) > 0
-	if !client || n.ended || n.frozen || n.cut || c.pace.rate == 0 {
+	if !client || n.ended || n.frozen || n.cut || c.pace.now() == 0 {
 		return 0
 	}
 	if n.heard.After(since) {
 		since = n.heard
 	}
-	normal := max(shortWait, time.Duration(fewLines*float64(time.Second)/c.pace.rate))
+	normal := max(shortWait, time.Duration(fewLines*float64(time.Second)/c.pace.now()))
 	if silent := time.Since(since); silent > normal {
 		return silent
 	}

@@ -237,6 +237,11 @@ func (w *window) check() Tally {
 
 // prune judges and forgets what is old, where there is too much.
 func (w *window) prune() {
+	for _, p := range w.pubs {
+		if len(p.lines) > w.limit && !w.heard(p) {
+			p.forget(len(p.lines))
+		}
+	}
 	if w.longest() <= 2*w.limit {
 		return
 	}
@@ -247,6 +252,12 @@ func (w *window) prune() {
 	if w.longest() > 2*w.limit {
 		w.dropFirst()
 	}
+}
+
+// heard reports whether any subscriber is to have the lines of a publisher. Those of the others are
+// nobody's evidence.
+func (w *window) heard(p *sent) bool {
+	return slices.ContainsFunc(w.subs, func(s *got) bool { return history.Match(s.filter, p.topic) })
 }
 
 func (w *window) longest() (n int) {
@@ -280,16 +291,13 @@ func (w *window) dropFirst() {
 	cut := full.received[len(full.received)-w.limit].Pos
 	for _, p := range w.pubs {
 		// Of each publisher, somebody has everything up to there.
-		reach, heard := uint64(0), false
+		reach := uint64(0)
 		for _, s := range w.subs {
-			if history.Match(s.filter, p.topic) {
-				heard = true
-				if s.order == w.oldest {
-					reach = max(reach, s.last)
-				}
+			if history.Match(s.filter, p.topic) && s.order == w.oldest {
+				reach = max(reach, s.last)
 			}
 		}
-		if heard {
+		if w.heard(p) {
 			cut = min(cut, reach)
 		}
 	}

@@ -235,6 +235,27 @@ func TestWindowFindsFaults(t *testing.T) {
 	}
 }
 
+// TestWindowUnheard: what nobody subscribed to is not kept for ever, and its publisher goes on where
+// it was.
+func TestWindowUnheard(t *testing.T) {
+	s := newStage(1, 20)
+	w := s.windows[0]
+	lone := &sent{name: "lone", topic: "moon"}
+	w.pubs = append(w.pubs, lone)
+	w.subs[0].filter, w.subs[1].filter = "sea", "rail"
+	for n := range 500 {
+		lone.lines = append(lone.lines, fmt.Sprint("nobody hears line ", n))
+		s.publish()
+		s.settle(nil)
+	}
+	assert.LessOrEqual(t, len(lone.lines), 21)
+	assert.Equal(t, 500, lone.before+len(lone.lines))
+	assert.Equal(t, lone.before, w.accepted(lone))
+	tally := w.check()
+	assert.Empty(t, tally.Faults)
+	assert.Equal(t, 500, tally.Lines)
+}
+
 // TestWindowBehind: who is too far behind holds nothing up, and is judged again from where it is.
 func TestWindowBehind(t *testing.T) {
 	s := newStage(1, 20)

@@ -76,6 +76,16 @@ type Message struct {
 	Arrived int64 `json:"arrived,omitempty"` // when the subscriber had it, by the clock of who watched
 }
 
+// A Place is that of a message in the order. A broker that has lost its memory uses positions anew,
+// but at other times.
+type Place struct {
+	Pos  uint64
+	Time int64
+}
+
+// Place is where the message is in the order; zero: it is not known.
+func (m Message) Place() Place { return Place{m.Pos, m.Time} }
+
 // Unknown is the Gap of "[GAP 0]": an order ends here and another one begins, and nobody knows how
 // many messages of the first are missing. [Orders] tells them apart. A Gap of Unknown-n says besides
 // that n whole orders in between, of which the subscriber saw nothing, have ended.

@@ -35,7 +35,7 @@ func (r Run) cut(most int) Run {
 		return r
 	}
 	slices.SortStableFunc(costs, func(a, b cost) int { return cmp.Compare(a.at, b.at) })
-	center, _ := slices.BinarySearchFunc(costs, r.focus(), func(c cost, at int64) int { return cmp.Compare(c.at, at) })
+	center, _ := slices.BinarySearchFunc(costs, r.focus(r.faults()), func(c cost, at int64) int { return cmp.Compare(c.at, at) })
 	from, to := center, center // costs[from:to] are kept
 	for kept := 0; kept <= most && (from > 0 || to < len(costs)); {
 		if from > 0 {
@@ -52,10 +52,10 @@ func (r Run) cut(most int) Run {
 	return r
 }
 
-// focus is when the first thing went wrong, by the checker, or by the events, or else the end.
-func (r *Run) focus() int64 {
+// focus is when the first of these faults was, or else the end.
+func (r *Run) focus(faults []fault) int64 {
 	first := r.Ended
-	for _, f := range r.faults() {
+	for _, f := range faults {
 		first = min(first, f.at)
 	}
 	return first

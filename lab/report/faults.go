@@ -134,9 +134,8 @@ type figure struct {
 	Steps  []spacetime.Step
 }
 
-// figures draws the faults, as far as there is room.
-func (r *Run) figures(lines []travel) (all []figure) {
-	found := r.faults()
+// figures draws faults, as far as there is room.
+func (r *Run) figures(found []fault, lines []travel) (all []figure) {
 	for len(found) > 0 && len(all) < maxFigures {
 		n := 1
 		for n < len(found) && found[n].at-found[n-1].at < together {

@@ -77,10 +77,10 @@ type cell struct {
 
 // page makes report.html: one file that needs no other and no network.
 func (r Run) page() ([]byte, error) {
-	all := r.travels()
+	all, faults := r.travels(), r.faults()
 	v := view{
 		Run: r, Mark: map[string]string{"good": "✔", "warn": "▲", "bad": "✘"}[r.Verdict.Level], Took: r.since(r.Ended),
-		Figures: r.figures(all), All: len(all),
+		Figures: r.figures(faults, all), All: len(all),
 	}
 	if len(r.Subscribers) <= maxColumns {
 		for _, s := range r.Subscribers {
@@ -89,7 +89,7 @@ func (r Run) page() ([]byte, error) {
 	} else {
 		v.Columns = []string{"received by"}
 	}
-	focus := r.focus()
+	focus := r.focus(faults)
 	first, _ := slices.BinarySearchFunc(all, focus, func(t travel, at int64) int { return cmp.Compare(t.time, at) })
 	from := max(0, min(first-maxRows/2, len(all)-maxRows))
 	for _, t := range all[from:min(len(all), from+maxRows)] {

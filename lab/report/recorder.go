@@ -27,15 +27,8 @@ type Recorder struct {
 
 // An arrival is when a message was seen. Its place is known where the subscriber's format has it.
 type arrival struct {
-	place
-	at int64
-}
-
-// A place is that of a message in the order. A broker that has lost its memory uses positions anew,
-// but at other times.
-type place struct {
-	pos  uint64
-	time int64
+	place history.Place
+	at    int64
 }
 
 // NewRecorder returns the recorder of a run that begins now.
@@ -77,7 +70,7 @@ func (r *Recorder) Arrived(node string, format history.Format, line string) {
 		if err != nil {
 			return
 		}
-		seen.place = place{m.Pos, m.Time}
+		seen.place = m.Place()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -100,16 +93,16 @@ func (r *Recorder) Run(h history.History) Run {
 	defer r.mu.Unlock()
 	run := Run{Began: r.began, Ended: time.Now().UnixMicro(), Events: slices.Clone(r.events), History: h}
 	for _, s := range h.Subscribers {
-		placed := map[place]int64{}
+		placed := map[history.Place]int64{}
 		for k, seen := range r.arrivals[s.Name] {
-			if seen.pos != 0 {
+			if seen.place.Pos != 0 {
 				placed[seen.place] = seen.at
 			} else if k < len(s.Received) {
 				s.Received[k].Arrived = seen.at
 			}
 		}
 		for k, m := range s.Received {
-			if at, known := placed[place{m.Pos, m.Time}]; known {
+			if at, known := placed[m.Place()]; known {
 				s.Received[k].Arrived = at
 			}
 		}

@@ -1,6 +1,9 @@
 package topology
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // An End is how a node ended.
 type End struct {
@@ -19,6 +22,15 @@ var signalNames = map[int]string{
 
 // Signal is the name of the signal that killed the node, such as SIGKILL, or "".
 func (e End) Signal() string { return signalNames[e.Code-128] }
+
+// Killed reports whether somebody else ended the node. Signals of faults, and a memory limit, are
+// failures of its own.
+func (e End) Killed() bool {
+	return !e.OutOfMemory && slices.Contains([]string{"SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"}, e.Signal())
+}
+
+// Failed reports whether the node ended by itself, with an error.
+func (e End) Failed() bool { return e.Code != 0 && !e.Killed() }
 
 // String says it as a predicate: "ended with exit code 1", "was killed by SIGKILL (exit code 137)".
 func (e End) String() string {

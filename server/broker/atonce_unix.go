@@ -4,6 +4,7 @@ package broker
 
 import (
 	"errors"
+	"io"
 	"net"
 	"syscall"
 
@@ -31,6 +32,36 @@ func writeAtOnce(conn net.Conn, run [][]byte, g *gatherer) (n int, err error) {
 		return 0, nil
 	}
 	return max(n, 0), failed
+}
+
+// readAtOnce reads what has come, and waits until something has. The error is errors.ErrUnsupported
+// where conn is no socket.
+func readAtOnce(conn net.Conn, p []byte) (n int, err error) {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return 0, errors.ErrUnsupported
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var failed error
+	err = raw.Read(func(fd uintptr) bool {
+		for {
+			if n, failed = read(int(fd), p); failed != unix.EINTR {
+				return failed != unix.EAGAIN
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case failed != nil:
+		return 0, failed
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // waitWritable waits until writeAtOnce can write something, or finds an error. It looks once before

@@ -29,6 +29,17 @@ type conn struct {
 	stall time.Duration
 }
 
+// Read reads what has come.
+func (c *conn) Read(p []byte) (n int, err error) {
+	const large = 16 << 10 // less is copied sooner than readAtOnce is made ready
+	if len(p) >= large {
+		if n, err = readAtOnce(c.Conn, p); !errors.Is(err, errors.ErrUnsupported) {
+			return n, err
+		}
+	}
+	return c.Conn.Read(p)
+}
+
 // Write writes all of p. It fails with errStalled when the client has taken nothing for the stall
 // timeout. Once the session is kicked, it has no more than lingerTimeout, and fails with the cause.
 func (c *conn) Write(p []byte) (n int, err error) {

@@ -50,11 +50,12 @@ func (s *Set) releaseLocked(c *Cursor) {
 	}
 }
 
-// recycleLocked keeps the memory of a block that nobody can see any more for another one.
+// recycleLocked keeps the memory of a block that nobody can see any more for another one, as far as
+// the cache has room.
 func (s *Set) recycleLocked(b *block) {
 	if b.refs == 0 && b.place == nil {
 		for _, memory := range b.memory {
-			s.spare.put(memory)
+			s.spare.put(memory, s.cfg.Cache-s.cached)
 		}
 		b.pieces, b.memory = nil, nil
 	}

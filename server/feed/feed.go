@@ -68,8 +68,7 @@ type feed struct {
 // NewSet returns the feeds of j, and watches it.
 func NewSet(j journal.Journal, cfg Config) *Set {
 	cfg.Cache = max(cfg.Cache, 4<<20)
-	s := &Set{cfg: cfg, journal: j, index: newIndex(), cache: list.New(), spare: spare{limit: cfg.Cache / 8},
-		held: semaphore.NewWeighted(maxHeld())}
+	s := &Set{cfg: cfg, journal: j, index: newIndex(), cache: list.New(), held: semaphore.NewWeighted(maxHeld())}
 	j.Watch(s)
 	return s
 }

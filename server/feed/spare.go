@@ -10,8 +10,6 @@ import (
 // to fill it. It is bounded, because what it keeps counts as used for the garbage collector, which
 // then collects later.
 type spare struct {
-	limit int
-
 	mu   sync.Mutex // the Set's lock, or a block's, may be held
 	free [][]byte   // the latest last
 	size int        // bytes in free
@@ -20,8 +18,8 @@ type spare struct {
 // leastSpare is the least memory that is worth keeping.
 const leastSpare = 4 << 10
 
-// put takes memory that nobody can see any more.
-func (s *spare) put(data []byte) {
+// put takes memory that nobody can see any more, and keeps limit bytes in all.
+func (s *spare) put(data []byte, limit int) {
 	if cap(data) < leastSpare {
 		return
 	}
@@ -29,20 +27,22 @@ func (s *spare) put(data []byte) {
 	defer s.mu.Unlock()
 	s.free = append(s.free, data[:0])
 	s.size += cap(data)
-	for s.size > s.limit {
-		s.size -= cap(s.free[0])
-		s.free = slices.Delete(s.free, 0, 1)
+	n := 0
+	for ; s.size > limit; n++ {
+		s.size -= cap(s.free[n])
 	}
+	s.free = slices.Delete(s.free, 0, n)
 }
 
-// get returns empty memory for size bytes, with room for twice as many at most. Sizes are powers of
-// two, so that memory of one block suits the next.
+// get returns empty memory for size bytes, with room for half as many more at most. Sizes are rounded
+// up by an eighth at most, so that memory of one block suits the next.
 func (s *spare) get(size int) []byte {
-	size = 1 << bits.Len(uint(size-1))
+	step := 1 << max(0, bits.Len(uint(size-1))-4)
+	size = (size + step - 1) &^ (step - 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := len(s.free) - 1; i >= 0; i-- {
-		if data := s.free[i]; cap(data) == size {
+		if data := s.free[i]; cap(data) >= size && cap(data) <= size+size/2 {
 			s.free = slices.Delete(s.free, i, i+1)
 			s.size -= cap(data)
 			return data

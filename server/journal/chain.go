@@ -12,8 +12,9 @@ import (
 )
 
 const (
-	// A segment is sealed at any of these limits. The last bounds what it becomes in the format
-	// that is the longest, once each line has a prefix.
+	// A segment is sealed at any of these limits. The first is of the bytes in it; with what else is in
+	// their Buffers they may be twice as many. The last bounds what it becomes in the format that is
+	// the longest, once each line has a prefix.
 	maxSegmentSize     = 256 << 10
 	maxSegmentMessages = 4096
 	maxSegmentRendered = 768 << 10
@@ -112,7 +113,8 @@ func (c *chain) addLocked(e Entry) {
 	c.size += e.size()
 	tail.add(&e)
 	c.next += uint64(e.Count)
-	if tail.size >= min(maxSegmentSize, c.limit/8) || tail.msgs >= maxSegmentMessages || tail.rendered >= maxSegmentRendered {
+	full, text := min(maxSegmentSize, c.limit/8), tail.text+entryOverhead*len(tail.entries)
+	if text >= full || tail.size >= 2*full || tail.msgs >= maxSegmentMessages || tail.rendered >= maxSegmentRendered {
 		tail.next = &Segment{Seq: tail.Seq + 1, pos: c.next}
 		c.segments = append(c.segments, tail.next)
 		tail.seal()

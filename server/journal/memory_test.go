@@ -67,6 +67,20 @@ func TestSegmentsAreSealedAtBothLimits(t *testing.T) {
 	}
 }
 
+// Buffers that are not full count in the history, and make segments of fewer bytes, but not of much
+// fewer: a segment is what a subscriber is sent at once.
+func TestBuffersThatAreNotFullShareASegment(t *testing.T) {
+	b := newRig(t, 64<<20)
+	for _, want := range []int{1, 1, 1, 2} {
+		buffer := journal.NewBuffer()
+		e := journaltest.Bulk(journal.BufferSize / 2)
+		e.Lines, e.Buffer = buffer.Bytes()[:copy(buffer.Bytes(), e.Lines)], buffer
+		require.NoError(t, b.memory.Append(t.Context(), e, func(error) {}))
+		buffer.Release()
+		require.Len(t, b.memory.Segments(), want)
+	}
+}
+
 // However long a prefix lines get, and however short they are, no segment becomes much more than it
 // should.
 func TestSegmentsAreSealedByWhatTheyBecome(t *testing.T) {
