@@ -79,8 +79,11 @@ func (b *tab) until(js string) {
 	if err == nil {
 		return
 	}
-	b.Errorf("%v: waiting for %s\nthe page says: %s", err, js, eval[string](b, `document.body.innerText`))
-	b.keep()
+	ctx, cancel = context.WithTimeout(b.ctx, 10*time.Second) // it may hang altogether
+	defer cancel()
+	late := &tab{b.T, ctx}
+	b.Errorf("%v: waiting for %s\nthe page says: %s", err, js, eval[string](late, `document.body.innerText`))
+	late.keep()
 	b.FailNow()
 }
 
@@ -103,8 +106,8 @@ func (b *tab) shows(selector, text string) {
 	b.until(fmt.Sprintf(`document.querySelector(%q)?.innerText.includes(%q)`, selector, text))
 }
 
+// click clicks on a control once it can be seen and used, at that moment: no page moves it in between.
 func (b *tab) click(selector string) {
 	b.Helper()
-	b.until(fmt.Sprintf(`document.querySelector(%q)?.disabled === false`, selector))
-	b.do(chromedp.Click(chromedp.CSS(selector)))
+	b.until(fmt.Sprintf(`((e) => e?.checkVisibility() && !e.disabled && (e.click(), true))(document.querySelector(%q))`, selector))
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -63,8 +64,9 @@ type demo struct {
 	topo       *topology.Topology
 	deployment *topology.Deployment
 	revive     bool
-	up         *up       // that has a page; nil: none
-	page       *livePage // of up
+	up         *up        // that has a page; nil: none
+	page       *livePage  // of up
+	kept       report.Run // what remains, once it has ended
 
 	mu      sync.Mutex
 	output  strings.Builder
@@ -128,7 +130,7 @@ func (d *demo) run(meanwhile func(interrupt context.CancelFunc)) (*verdict, stri
 	require.NoError(d.t, d.deployment.Start(d.t.Context()))
 	ctx, interrupt := context.WithCancel(d.t.Context())
 	defer interrupt()
-	w := &watch{nodes: d.deployment.Nodes(), tell: out.tell, guests: guestsOf(d.deployment), began: began, revive: d.revive}
+	w := &watch{nodes: d.deployment.Nodes(), tell: out.tell, guests: guestsOf(d.deployment), began: began, revive: d.revive, record: report.NewRecorder()}
 	d.page, err = d.up.openPage(engine, d.deployment, scripts, w, out)
 	require.NoError(d.t, err)
 	defer d.page.close()
@@ -141,7 +143,10 @@ func (d *demo) run(meanwhile func(interrupt context.CancelFunc)) (*verdict, stri
 	v := judge(h, course, w.specs())
 	v.passed(passed)
 	v.print(d, 80, string(d.mode))
-	d.page.show(d.t.Context(), v.fill(report.Run{History: h}).Verdict)
+	d.kept = w.record.Run(h)
+	d.kept.Title, d.kept.Runtime = filepath.Base(d.topo.File), string(d.mode)
+	d.kept = v.fill(d.kept)
+	d.page.show(d.t.Context(), d.kept.Verdict)
 	meanwhileDone.Wait()
 	return v, d.output.String()
 }

@@ -103,12 +103,16 @@ function showVerdict() {
 
 function makeFaults(panel) {
 	parts.scenarios = api.el("div", { className: "scenarios" });
+	// It has its height from the beginning: what comes into it moves no button from under a finger.
+	const outcome = api.el("div", { className: "outcome", tabIndex: 0, role: "group", ariaLabel: "What came of it" });
+	parts.none = api.el("p", { className: "why", textContent: "Press a button, here or at a node. What happens is shown here, beside what you said would happen." });
 	parts.step = api.el("p", { className: "step", hidden: true });
 	parts.stop = api.el("button", { type: "button", textContent: "End it", onclick: () => order({ do: "stop" }) });
 	parts.stepText = api.el("span");
 	parts.step.append(parts.stepText, " ", parts.stop);
 	parts.results = api.el("ol", { className: "results" });
-	panel.append(parts.scenarios, parts.step, parts.results);
+	outcome.append(parts.none, parts.step, parts.results);
+	panel.append(parts.scenarios, outcome);
 }
 
 function showFaults() {
@@ -132,6 +136,7 @@ function showFaults() {
 
 function showResults() {
 	const shown = lab.results.slice(0, 3);
+	parts.none.hidden = lab.running || shown.length > 0;
 	parts.results.replaceChildren(...shown.map((r) => {
 		const what = api.el("b"), said = api.el("p"), found = api.el("p"), why = api.el("p", { className: "why" });
 		api.put(what, `${r.what}, ${Math.round(r.ago)} s ago`);
