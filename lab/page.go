@@ -58,8 +58,12 @@ func (u *up) openPage(engine *topology.Engine, deployment *topology.Deployment, 
 			w.joined <- n
 			return console.Node{Spec: s, Control: n}, nil
 		},
-		Tell: func(node, what string) {
-			w.record.Fault(node, what)
+		Tell: func(node, what string, breaks bool) {
+			kind := report.Told
+			if breaks {
+				kind = report.Fault
+			}
+			w.record.Add(kind, node, what)
 			w.tell(node, warn, what)
 		},
 		Kept: func() {

@@ -92,7 +92,7 @@ func TestPage(t *testing.T) {
 				pressEach(b)
 				cutEach(b)
 				b.scenario("1", "2")
-				assert.Contains(t, b.outcome("Kill the broker and start it again"), "You said: somebody waits, nothing lost.")
+				assert.Contains(t, b.outcome("Kill the broker and start it again"), "You said: others wait, nothing lost.")
 				b.is("server", "running")
 				add(b)
 				wrongToken(b, d)
@@ -132,7 +132,7 @@ func pressEach(b *tab) {
 		b.is(node, "running")
 	}
 	b.shows("#faults .results", "You said: lines are lost.")
-	b.shows("#faults .results", "Promised (guarantees, Subscribers)")
+	b.shows("#faults .results", "Promised (docs/guarantees.md, Subscribers)")
 }
 
 // cutEach cuts off and reconnects a broker, a subscriber and a publisher, where that is possible.

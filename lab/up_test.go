@@ -19,5 +19,5 @@ func TestUpCluster(t *testing.T) {
 		t.Setenv(name, strconv.Itoa(ports.Free(t)))
 	}
 	t.Chdir("..")
-	require.NoError(t, (&up{Cluster: true, Nodes: "auto"}).Run(&signals{run: t.Context(), force: t.Context()}))
+	require.NoError(t, (&up{Cluster: true, Nodes: "auto", Page: "127.0.0.1:0"}).Run(&signals{run: t.Context(), force: t.Context()}))
 }

@@ -56,8 +56,9 @@ type Config struct {
 
 	// Start starts one more node.
 	Start func(context.Context, *topology.Spec) (Node, error)
-	// Tell is told what is done to a node, as a predicate. It may be called concurrently.
-	Tell func(node, what string)
+	// Tell is told what is done to a node, as a predicate, and whether that breaks it. It may be called
+	// concurrently.
+	Tell func(node, what string, breaks bool)
 	// Kept is called when Keep has changed. It may be called concurrently.
 	Kept func()
 }
@@ -274,6 +275,13 @@ func (c *Console) Close() error {
 // tell tells what is done to a node.
 func (c *Console) tell(node, format string, args ...any) {
 	if c.config.Tell != nil {
-		c.config.Tell(node, strings.TrimSpace(fmt.Sprintf(format, args...)))
+		c.config.Tell(node, strings.TrimSpace(fmt.Sprintf(format, args...)), false)
+	}
+}
+
+// tellFault tells that a node is broken.
+func (c *Console) tellFault(node, what string) {
+	if c.config.Tell != nil {
+		c.config.Tell(node, what, true)
 	}
 }

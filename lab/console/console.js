@@ -4,12 +4,12 @@
 
 const POLL = 500; // ms
 const GUESSES = [
-	{ id: "nothing", text: "Nothing is lost, nobody waits" },
-	{ id: "waits", text: "Somebody waits, nothing is lost" },
+	{ id: "nothing", text: "Nothing is lost, nobody else waits" },
+	{ id: "waits", text: "Others wait, nothing is lost" },
 	{ id: "lost", text: "Lines are lost" },
 	{ id: "doubled", text: "Lines come twice" },
 ];
-const WORDS = { nothing: "nothing lost, nobody waits", waits: "somebody waits, nothing lost", lost: "lines are lost", doubled: "lines come twice" };
+const WORDS = { nothing: "nothing lost, nobody else waits", waits: "others wait, nothing lost", lost: "lines are lost", doubled: "lines come twice" };
 const LABELS = { kill: "Kill", restart: "Restart", freeze: "Freeze", thaw: "Thaw", cut: "Cut off", reconnect: "Reconnect" };
 const DOES = { kill: "is killed with SIGKILL", freeze: "is frozen, with all its connections open", cut: "is cut off from the network" };
 const PACES = [0, 0.5, 1, 3, 10, 30, 100, 500];
@@ -122,7 +122,7 @@ function showFaults() {
 	lab.scenarios.forEach((s, i) => {
 		const button = parts.scenarios.children[i];
 		api.put(button.children[0], s.key);
-		api.put(button.children[1], s.title);
+		api.put(button.children[1], s.title + (s.unable ? ` (${s.unable})` : ""));
 		button.disabled = Boolean(s.unable || lab.running || lab.ending);
 		button.title = s.unable || s.about;
 		button.setAttribute("aria-keyshortcuts", s.key);
@@ -145,7 +145,7 @@ function showResults() {
 		api.put(found, `${r.over ? "The checker" : "The checker, so far"}: ${outcome} (${numbers}).${r.waited?.length ? ` Who waited: ${r.waited.join(", ")}.` : ""}`);
 		if (r.guess) api.put(said, `You said: ${WORDS[r.guess]}. ${r.over ? (r.right ? "✔ Right." : "✘ Not so.") : ""}`);
 		said.dataset.level = !r.over ? "" : r.right ? "good" : "warn";
-		api.put(why, `Promised (guarantees, ${r.guarantee.section}): “${r.guarantee.fault}”: ${r.guarantee.promise}.`);
+		api.put(why, `Promised (docs/guarantees.md, ${r.guarantee.section}): “${r.guarantee.fault}”: ${r.guarantee.promise}.`);
 		return api.el("li", {}, what, ...(r.guess ? [said] : []), found, why);
 	}));
 }
@@ -197,7 +197,7 @@ function makeNodes(panel) {
 	const add = (role) => api.el("button", { type: "button", textContent: `Add a ${role}`, onclick: () => order({ do: "add", role }) });
 	parts.mode = api.el("p", { className: "under" });
 	parts.rows = api.el("tbody");
-	const head = api.el("tr", {}, ...["Node", "State", "Lines", "Behind", "Do"].map((textContent) => api.el("th", { scope: "col", textContent })));
+	const head = api.el("tr", {}, ...["Node", "State", "Lines", "Behind", "Actions"].map((textContent) => api.el("th", { scope: "col", textContent })));
 	panel.append(
 		api.el("p", { className: "controls" },
 			api.el("label", { htmlFor: "pace", textContent: "Pace of the scripts" }), parts.pace,
@@ -208,7 +208,7 @@ function makeNodes(panel) {
 function showNodes() {
 	const paces = PACES.includes(lab.pace) ? PACES : [...PACES, lab.pace].sort((a, b) => a - b);
 	if (parts.pace.children.length !== paces.length || !paces.includes(Number(parts.pace.value))) {
-		parts.pace.replaceChildren(...paces.map((p) => api.el("option", { value: p, textContent: p ? `${Math.round(p * 10) / 10} lines/s each` : "stopped" })));
+		parts.pace.replaceChildren(...paces.map((p) => api.el("option", { value: p, textContent: p ? `${Math.round(p * 10) / 10} line${p === 1 ? "" : "s"}/s each` : "stopped" })));
 	}
 	if (document.activeElement !== parts.pace) parts.pace.value = lab.pace;
 	parts.keep.checked = lab.keep;
@@ -261,7 +261,7 @@ function picture(connz) {
 		const state = n.failed ? "failed" : ({ running: connection?.waiting ? "waiting" : "up" }[n.state] ?? n.state);
 		return {
 			id: n.name, name: n.as || n.name, rate, state, topic: connection?.topic ?? "", broker: connection?.broker,
-			detail: n.role === "publisher" || n.role === "subscriber" ? `${NUMBER.format(n.lines)} lines` : n.text,
+			detail: n.role === "publisher" || n.role === "subscriber" ? `${NUMBER.format(n.lines)} line${n.lines === 1 ? "" : "s"}` : n.text,
 			word: n.state === "ended" ? n.text : n.state !== "running" ? n.state : n.silent ? `nothing for ${n.silent} s` : n.behind ? `${NUMBER.format(n.behind)} behind` : "",
 			actions: (n.actions ?? []).map((action) => ({ label: LABELS[action], run: () => act(n, action) })),
 		};

@@ -75,7 +75,7 @@ func (l *fakeLab) config() Config {
 			defer l.mu.Unlock()
 			return l.start(s.Name, s.Role, s.Args...), nil
 		},
-		Tell: func(node, what string) {
+		Tell: func(node, what string, _ bool) {
 			l.mu.Lock()
 			defer l.mu.Unlock()
 			l.said = append(l.said, strings.TrimSpace(node+" "+what))

@@ -230,15 +230,15 @@ func (c *Console) act(ctx context.Context, n *node, action string) error {
 		if err := c.letGo(ctx, n); err != nil {
 			return err
 		}
-		c.tell(n.Spec.Name, "is killed from the page")
+		c.tellFault(n.Spec.Name, "is killed from the page")
 		return n.Kill(ctx)
 	case restart:
 		return c.restart(ctx, n)
 	case freeze:
-		c.tell(n.Spec.Name, "is frozen from the page")
+		c.tellFault(n.Spec.Name, "is frozen from the page")
 		return c.change(ctx, n, n.Pause, &n.frozen, true)
 	case cut:
-		c.tell(n.Spec.Name, "is cut off from the network, from the page")
+		c.tellFault(n.Spec.Name, "is cut off from the network, from the page")
 		return c.change(ctx, n, n.Disconnect, &n.cut, true)
 	}
 	c.tell(n.Spec.Name, "goes on")

@@ -85,6 +85,8 @@ func (c *Console) nodeState(n *node) nodeState {
 	switch {
 	case n.ended && n.endErr != nil:
 		s.State, s.Text, s.Failed = "ended", "ended, nobody knows how: "+n.endErr.Error(), true
+	case n.ended && n.got != nil && n.got.told && n.end == (topology.End{Code: 1}):
+		s.State, s.Text = "ended", n.end.String()+", because it cannot know what the lost history held"
 	case n.ended:
 		s.State, s.Text, s.Failed = "ended", n.end.String(), n.end.Failed()
 	case n.frozen:

@@ -15,8 +15,8 @@ type guess string
 
 // The guesses there are; none is "".
 const (
-	nothing guess = "nothing" // nothing lost or doubled, and nobody waits
-	waits   guess = "waits"   // somebody waits, and nothing is lost or doubled
+	nothing guess = "nothing" // nothing lost or doubled, and nobody else waits
+	waits   guess = "waits"   // others wait, and nothing is lost or doubled
 	lost    guess = "lost"
 	doubled guess = "doubled"
 )
@@ -28,7 +28,7 @@ const (
 	calm       = 3 * time.Second         // after all is as before
 	deadTime   = 10 * time.Second        // where one stays away
 	shortWait  = 1500 * time.Millisecond // which nobody calls waiting
-	fewLines   = 4                       // lines that may be waited for at the pace of the scripts, likewise
+	fewLines   = 2                       // lines that may be waited for at the pace of the scripts, likewise
 	keptTrials = 20
 )
 

@@ -178,7 +178,7 @@ func (r *Run) steps(found []fault, all []travel) (steps []spacetime.Step) {
 		steps = append(steps, f.steps...)
 	}
 	for _, e := range r.Events {
-		if e.At < begin || e.At > end || e.Kind == Told {
+		if e.At < begin || e.At > end || e.Node == "" {
 			continue
 		}
 		step := spacetime.Step{At: r.since(e.At), Kind: spacetime.Notes, From: e.Node, Data: []byte(e.Text)}

@@ -544,7 +544,7 @@ function showColumn(ul, nodes) {
 function makeNode(node) {
 	if (node.text) return el("li");
 	const text = el("p", {}, el("span"), " ", el("span", { className: "word" }));
-	const actions = el("details", { hidden: true }, el("summary", { textContent: "Do" }), el("div"));
+	const actions = el("details", { hidden: true }, el("summary", { textContent: "Actions" }), el("div"));
 	return el("li", { className: "node" }, el("b"), text, el("meter"), actions);
 }
 
@@ -566,7 +566,7 @@ function fillNode(e, node) {
 	meter.ariaLabel = `${visible(node.name)}: share of the history it is behind`;
 	const actions = (node.actions ?? []).map((a) => ({ id: a.label, ...a }));
 	details.hidden = actions.length === 0;
-	details.firstChild.ariaLabel = `Do something to ${visible(node.name)}`;
+	details.firstChild.ariaLabel = `Actions on ${visible(node.name)}`;
 	list(details.lastChild, actions, () => el("button", { type: "button" }), (button, a) => {
 		button.textContent = a.label;
 		button.onclick = a.run;

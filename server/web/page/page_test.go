@@ -1,9 +1,11 @@
 package page
 
 import (
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -18,7 +20,7 @@ func get(h http.Handler, path, etag string) *httptest.ResponseRecorder {
 }
 
 func TestHandlerServesThePageAndItsFiles(t *testing.T) {
-	h := Handler(Data{Title: "<b>Lab</b>"})
+	h := Handler(Data{})
 	for path, kind := range map[string]string{
 		"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml",
 	} {
@@ -30,7 +32,17 @@ func TestHandlerServesThePageAndItsFiles(t *testing.T) {
 		assert.Equal(t, http.StatusNotModified, get(h, path, w.Header().Get("ETag")).Code, path)
 	}
 	assert.Equal(t, http.StatusNotFound, get(h, "/page.go", "").Code)
-	assert.Contains(t, get(h, "/", "").Body.String(), "<title>&lt;b&gt;Lab&lt;/b&gt;</title>")
+}
+
+// A title is text wherever it stands, whatever it is made of.
+func TestTitleStaysText(t *testing.T) {
+	const hostile = `</title><script>alert(1)</script>" onload='x' &amp; $1 {{.Title}} {{if .Console}}{{end}}`
+	for _, console := range []bool{false, true} {
+		plain, attacked := get(Handler(Data{Title: "T", Console: console}), "/", ""), get(Handler(Data{Title: hostile, Console: console}), "/", "")
+		want := strings.NewReplacer(">T<", ">"+html.EscapeString(hostile)+"<").Replace(plain.Body.String())
+		assert.Equal(t, want, attacked.Body.String())
+		assert.Equal(t, 2, strings.Count(want, "&lt;script&gt;"), "in the tab and on the page")
+	}
 }
 
 // The policy would keep a browser from what this forbids, without a word to who looks at the page.

@@ -3,6 +3,7 @@ package page_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -217,6 +218,31 @@ func TestHostileLinesStayText(t *testing.T) {
 	assert.Equal(t, "Pub/Sub Lab: server", eval[string](b, `document.title`))
 }
 
+// Names and topics are text, too, whatever a broker would let them be, and so is a token.
+func TestHostileNamesStayText(t *testing.T) {
+	s := newSite(t, broker.Config{})
+	b := newTab(t).open("http://" + s.addr + "/#token=" + url.QueryEscape(`"><img src=x onerror="document.title='owned'">`))
+	b.state("Live")
+	const html = `<img src=x onerror="document.title='owned'">`
+	eval[bool](b, fmt.Sprintf(`{
+		const real = fetch;
+		window.fetch = async (path, options) => {
+			const answer = await real(path, options);
+			if (path !== "connz") return answer;
+			const said = await answer.json();
+			for (const c of said.connections) c.name = c.topic = c.address = %q;
+			for (const b of said.brokers) b.name = b.version = b.listen = %[1]q;
+			return new Response(JSON.stringify(said));
+		};
+		true;
+	}`, html))
+	for _, panel := range []string{"#clients-rows", "#brokers", "#subscribers", "#about"} {
+		b.shows(panel, html)
+	}
+	assert.Zero(t, eval[int](b, `document.querySelectorAll("img").length`))
+	assert.Equal(t, "Pub/Sub Lab: server", eval[string](b, `document.title`))
+}
+
 // The page has an escaper of its own, as server, client and lab do; the list of what is hidden is
 // one.
 func TestHiddenCharactersAreShown(t *testing.T) {
@@ -264,7 +290,6 @@ func TestHiddenCharactersAreShown(t *testing.T) {
 	s.publish("ada", "", lines...)
 	b.shows("#counted", fmt.Sprintf("%d lines came since", len(lines)))
 	b.click("#pause").click("#pause").lines(len(lines), "all lines")
-	//.Sprintf(`document.querySelectorAll("#log .text").length === %d`, len(lines)), "all lines")
 	assert.Equal(t, want, b.texts())
 }
 
