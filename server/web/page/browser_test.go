@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"pubsublab/e2e/ports"
+	"pubsublab/e2e/wait"
 	"pubsublab/server/broker"
 	"pubsublab/server/web"
 )
@@ -184,7 +185,10 @@ func eval[T any](b *tab, js string) T {
 // until waits until js is true.
 func (b *tab) until(js, why string) {
 	b.Helper()
-	if _, err := chromedp.Run(b.ctx, chromedp.Poll[bool]("!!("+js+")", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(time.Minute))); err != nil {
+	ctx, cancel := context.WithCancel(b.ctx)
+	defer cancel()
+	defer context.AfterFunc(wait.Context(b.TB), cancel)()
+	if _, err := chromedp.Run(ctx, chromedp.Poll[bool]("!!("+js+")", chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(0))); err != nil {
 		assert.NoError(b, os.WriteFile(b.ArtifactDir()+"/failed.png", b.picture(), 0o600))
 		require.FailNow(b, why, "%v: %s\nthe page says: %s", err, js, eval[string](b, `document.body.innerText`))
 	}

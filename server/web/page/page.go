@@ -49,8 +49,8 @@ func Handler(data Data) http.Handler {
 
 var consolePart = regexp.MustCompile(`(?s)\s*{{if \.Console}}(.*?){{end}}`)
 
-// index fills in the page, in the words of html/template, which would be half a megabyte of the
-// server's image for two places.
+// index fills in the page, in the words of html/template. That itself would be half a megabyte for two
+// places, and make the server's image 12.13 MB, of the 12 that it may have.
 func index(data Data) []byte {
 	page, err := files.ReadFile("index.html")
 	if err != nil {
