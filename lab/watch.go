@@ -170,7 +170,7 @@ func (w *watch) note(c change) {
 	}
 	e.early = !w.stopping && (e.err != nil || e.end.Code != 0 || !isClient(spec) && !w.clientsEnded())
 	w.ends = append(w.ends, e)
-	w.record.Add(kindOf(e), spec.Name, e.how())
+	w.record.Add(w.kindOf(e), spec.Name, e.how())
 	if e.early {
 		l := warn
 		if e.failed() && !w.mayBeUnsure(e) {
@@ -181,8 +181,8 @@ func (w *watch) note(c change) {
 	}
 }
 
-func kindOf(e *ended) report.Kind {
-	if e.early {
+func (w *watch) kindOf(e *ended) report.Kind {
+	if e.early && !w.mayBeUnsure(e) {
 		return report.Died
 	}
 	return report.End

@@ -139,7 +139,7 @@ func (t *trial) result() result {
 	r.Lost, r.Doubled = max(0, after.lost-before.lost), max(0, after.doubled-before.doubled)
 	r.Other = max(0, after.reordered+after.invented+after.other-before.reordered-before.invented-before.other)
 	for _, name := range slices.Sorted(maps.Keys(t.waited)) {
-		r.Waited = append(r.Waited, fmt.Sprintf("%s %.1f s", name, t.waited[name].Seconds()))
+		r.Waited = append(r.Waited, fmt.Sprintf("%s (%.1f s)", name, t.waited[name].Seconds()))
 	}
 	if r.Lost > 0 {
 		r.Outcome = append(r.Outcome, lost)
