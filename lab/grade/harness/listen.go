@@ -25,8 +25,10 @@ func (r *ServerRun) Listens(ctx context.Context) *Finding {
 		if !is && time.Now().After(look) {
 			look = time.Now().Add(time.Second)
 			if found := r.Program.Listening(); len(found) > 0 {
-				r.found.Store(&found)
 				is = true
+				if there, err := r.Program.Taken(r.Port); err != nil || !there { // it may have come to between the two looks
+					r.found.Store(&found)
+				}
 			}
 		}
 		if is {

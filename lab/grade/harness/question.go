@@ -46,6 +46,9 @@ var (
 // and an address are not told twice.
 func asked(shown string, told map[string]bool) string {
 	text, line := lastLine(shown)
+	if !told["role"] && isMenu(marks(lastTwo(text))) {
+		return "role" // and no line behind the menu asks to choose
+	}
 	if !waiting.MatchString(line) && !prompt.MatchString(line) {
 		return ""
 	}
@@ -69,9 +72,42 @@ func asked(shown string, told map[string]bool) string {
 	return ""
 }
 
+// overtaken is what a client showed before it showed a line that came from the server, up to the mark at
+// which its question ends: the thread that reads from the server prints "Name: " and the greeting on one
+// line. It is empty where it showed no such line.
+func overtaken(shown string, said [][]byte) string {
+	const shortest = 3
+	first := -1
+	for _, data := range said {
+		for line := range strings.Lines(string(data)) {
+			if line = strings.TrimSpace(line); len(line) < shortest {
+				continue
+			}
+			if at := strings.Index(shown, line); at >= 0 && (first < 0 || at < first) {
+				first = at
+			}
+		}
+	}
+	return shown[:1+strings.LastIndexAny(shown[:max(first, 0)], ":?>")]
+}
+
 func isMenu(text string) bool {
 	return menu(runner.Publisher, text) != "" && menu(runner.Subscriber, text) != ""
 }
+
+// lastTwo are the last two lines of a text.
+func lastTwo(text string) string {
+	lines := strings.Split(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-2):], "\n")
+}
+
+// marks are the lines of a text that begin as the entries of a menu with a mark do: "1. Publisher", and
+// not "1 publisher".
+func marks(text string) string {
+	return strings.Join(markedEntry.FindAllString(text, -1), "\n")
+}
+
+var markedEntry = regexp.MustCompile(`(?m)^\s*[\[(]?\w\s*(?:[\])]|[.:-]\s).*$`)
 
 // beginnings are the entries of a menu with which lines of a text begin: "1 publisher and 0 subscribers
 // online" is no menu.
@@ -139,8 +175,16 @@ func menu(role, shown string) string {
 			return found[1]
 		}
 	}
+	for _, found := range lineEntry.FindAllStringSubmatch(shown, -1) { // "2. Start a publisher"
+		if RoleOf(found[2], true) == role {
+			return found[1]
+		}
+	}
 	return ""
 }
+
+// lineEntry matches a line that is an entry of a menu.
+var lineEntry = regexp.MustCompile(`(?m)^\s*[\[(]?([0-9]|[a-zA-Z])\s*(?:[\]).:=]+|->?|=>)\s*([^\n]*)$`)
 
 // entries matches the entries of a menu, or of a sentence that is one.
 var entries = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])([0-9]|[a-z])([\])]?\s*(?:[.:)=]|->?|=>|\bfor\b|\bto\b|\bpara\b|\bfür\b|\bpour\b)?)\s*(?:an? |be a |un |una |als )?(\pL+)`)

@@ -14,6 +14,7 @@ func TestQuestions(t *testing.T) {
 		"Connected to the server.\nEnter your role (publisher/subscriber):\n":               "role",
 		"Are you a publisher or a subscriber? ":                                             "role",
 		"1. Publisher\n2. Subscriber\nYour choice: ":                                        "role",
+		"1. Start server\n2. Start publisher\n3. Start subscriber\nOption [1-3]: ":          "role",
 		"[1] Publisher\n[2] Subscriber\nChoose an option > ":                                "role",
 		"Do you want to (p)ublish or to (s)ubscribe? ":                                      "role",
 		"¿Emisor o receptor? ":                                                              "role",
@@ -22,6 +23,8 @@ func TestQuestions(t *testing.T) {
 		"registered as PUBLISHER: 1 publisher and 0 subscribers online\nterminate ends\n> ": "",
 		"1 publisher and 0 subscribers online\n> ":                                          "",
 		"publish, subscribe or quit? ":                                                      "role",
+		"1. Publicador\n2. Suscriptor\n":                                                    "role",
+		"Online:\n1 publisher\n2 subscribers\n":                                             "",
 		"Introduce el tema: ":                                                               "topic",
 		"Thema: ":                                                                           "topic",
 		"Nachricht zum Thema news: ":                                                        "",
@@ -54,6 +57,21 @@ func TestQuestions(t *testing.T) {
 	assert.Equal(t, "topic", asked("Enter topic: ", map[string]bool{"topic": true}), "that of the next message")
 }
 
+// A question stays one where the server's words are shown behind it.
+func TestQuestionsThatWereOvertaken(t *testing.T) {
+	said := [][]byte{[]byte("HELLO pubsub/1.0\r\nregistered: ok\n")}
+	for shown, want := range map[string]string{
+		"User name: * HELLO pubsub/1.0\n": "name",
+		"Topic: registered: ok\n":         "topic",
+		"Enter topic:\nHELLO pubsub/1.0":  "topic",
+		"HELLO pubsub/1.0\n":              "",
+		"Connected to port: 5000\n":       "",
+		"Message: HELLO pubsub/1.0\n":     "",
+	} {
+		assert.Equal(t, want, asked(overtaken(shown, said), map[string]bool{}), "%q", shown)
+	}
+}
+
 // A role is spelt as the question has it.
 func TestSpellings(t *testing.T) {
 	for shown, want := range map[string][2]string{
@@ -73,14 +91,15 @@ func TestSpellings(t *testing.T) {
 		"1 - publicar\n2 - suscribirse\nElige: ":         {"1", "2"},
 		"Press 1 to send or 2 to receive messages: ":     {"1", "2"},
 		"Role [P/S]: ": {"P", "S"},
-		"1. Publisher\n2. Subscriber\nYour choice: ":      {"1", "2"},
-		"1) PUBLISHER\n2) SUBSCRIBER\n> ":                 {"1", "2"},
-		"[1] Publisher [2] Subscriber: ":                  {"1", "2"},
-		"Enter 1 for publisher, 2 for subscriber: ":       {"1", "2"},
-		"Press p for publisher or s for subscriber: ":     {"p", "s"},
-		"p - publisher\ns - subscriber\nchoice: ":         {"p", "s"},
-		"Are you a publisher or a subscriber? ":           {"publisher", "subscriber"},
-		"127.0.0.1 connected.\nPUBLISHER or SUBSCRIBER? ": {"PUBLISHER", "SUBSCRIBER"},
+		"1. Publisher\n2. Subscriber\nYour choice: ":                               {"1", "2"},
+		"1. Start server\n2. Start publisher\n3. Start subscriber\nOption [1-3]: ": {"2", "3"},
+		"1) PUBLISHER\n2) SUBSCRIBER\n> ":                                          {"1", "2"},
+		"[1] Publisher [2] Subscriber: ":                                           {"1", "2"},
+		"Enter 1 for publisher, 2 for subscriber: ":                                {"1", "2"},
+		"Press p for publisher or s for subscriber: ":                              {"p", "s"},
+		"p - publisher\ns - subscriber\nchoice: ":                                  {"p", "s"},
+		"Are you a publisher or a subscriber? ":                                    {"publisher", "subscriber"},
+		"127.0.0.1 connected.\nPUBLISHER or SUBSCRIBER? ":                          {"PUBLISHER", "SUBSCRIBER"},
 	} {
 		assert.Equal(t, want, [2]string{spellings(runner.Publisher, shown)[0], spellings(runner.Subscriber, shown)[0]}, "%q", shown)
 	}

@@ -19,6 +19,9 @@ const (
 	// unasked is how long a client that asks for nothing is given to ask, before it is told what it
 	// has to be told.
 	unasked = 700 * time.Millisecond
+	// starting is how long a client that shows nothing and does not connect may be about to: a JVM is
+	// slow on a busy machine, and what it is typed before it asks answers another question.
+	starting = 3 * time.Second
 )
 
 // Terminal is the submission's own client at a terminal of its own, behind a relay. It is told its
@@ -61,6 +64,7 @@ func (t *Terminal) introduce(types []string, a answers) {
 	address := strings.NewReplacer("{host}", a.Host, "{port}", a.Port)
 	var question string // for the role
 	var others []string // ways to spell the role that were not tried
+	t.starts()
 	for _, line := range types {
 		t.waits(unasked, never)
 		line = address.Replace(line)
@@ -87,6 +91,9 @@ func (t *Terminal) introduce(types []string, a answers) {
 		t.waits(unasked/2, t.registered)
 		shown := t.shown()
 		kind := asked(shown, told)
+		if kind == "" {
+			kind = asked(overtaken(shown, t.heard()), told)
+		}
 		_, line := lastLine(shown)
 		switch {
 		case kind == "role":
@@ -113,6 +120,23 @@ func (t *Terminal) introduce(types []string, a answers) {
 			return
 		}
 	}
+}
+
+// starts waits until the client shows something, connects, or ends.
+func (t *Terminal) starts() {
+	ctx, cancel := context.WithTimeout(context.Background(), starting)
+	defer cancel()
+	Poll(ctx, func() bool { return t.Program.Output.Len() > 0 || t.Program.Output.Ended() || !t.Direct() })
+}
+
+// heard is the beginning of what the server said on each of the client's connections.
+func (t *Terminal) heard() (said [][]byte) {
+	const most = 1 << 12
+	for _, c := range t.relay.connections() {
+		data := c.Down.Bytes()
+		said = append(said, data[:min(len(data), most)])
+	}
+	return said
 }
 
 // waits returns when the client has shown something since something was typed and nothing more now,

@@ -169,7 +169,16 @@ func (p program) readOptions(text string) []call {
 	}
 	for _, name := range append(long, short...) {
 		kind := optionKind(name)
-		if is := roleOption(name); is != "" {
+		if address := regexp.MustCompile(`["']-*` + regexp.QuoteMeta(strings.TrimLeft(name, "-")) + `["'][^\n]{0,40}["']([\w.]*):\d{2,5}["']`).FindStringSubmatch(text); address != nil {
+			if kind = ":{port}"; address[1] != "" {
+				kind = "{host}:{port}"
+			}
+			seen["{port}"] = true
+		} else if p.role == server {
+			if bindOption.MatchString(name) {
+				kind = "{port}"
+			}
+		} else if is := roleOption(name); is != "" {
 			if i := slices.Index([]string{runner.Publisher, runner.Subscriber}, is); flags[i] == "" {
 				flags[i] = name
 			}
@@ -179,9 +188,6 @@ func (p program) readOptions(text string) []call {
 			continue
 		}
 		seen[kind] = true
-		if kind == "{host}" && regexp.MustCompile(`["']-*`+strings.TrimLeft(name, "-")+`["'][^\n]{0,40}["'][\w.]*:\d{2,5}["']`).MatchString(text) {
-			kind = "{host}:{port}"
-		}
 		args = append(args, name, kind)
 	}
 	if valued := func(flag string) bool { return !valueless(text, flag) }; flags[0] != "" && flags[1] != "" {
@@ -199,6 +205,9 @@ func (p program) readOptions(text string) []call {
 	}
 	return []call{{args: args, from: "the options in its source", score: 95, sure: true}}
 }
+
+// bindOption matches options by which a server is told its port or address.
+var bindOption = regexp.MustCompile(`(?i)listen|bind`)
 
 // subcommands are those of argparse.
 var subcommands = regexp.MustCompile(`add_parser\(\s*["']([\w-]+)["']`)

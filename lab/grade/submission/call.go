@@ -130,7 +130,9 @@ func (p program) calls(guides map[string]string) []call {
 	}) {
 		all = append(all, p.mentions(guides[name], name, 80)...)
 	}
-	all = p.pairFlags(all)
+	if p.role != server {
+		all = p.pairFlags(all)
+	}
 	all = append(all, guesses(p.role == server)...)
 	if p.both && p.role == server {
 		most = unknown

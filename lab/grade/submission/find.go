@@ -3,7 +3,10 @@ package submission
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -74,6 +77,9 @@ func (f *finder) search(ctx context.Context, s *Submission) {
 		}
 	}
 	s.Settings, s.Why, s.Output, s.Where, s.Task = best.settings, best.why, best.output, best.unit.dir, best.unit.task
+	if best.level >= delivered {
+		s.Second = f.second(ctx, best)
+	}
 	s.Notes, s.Doubt = best.notes, best.doubt()
 	if len(units) > 1 {
 		s.Notes = append(s.Notes, f.choice(units, best.unit))
@@ -121,6 +127,11 @@ func (u unit) String() string {
 func (f *finder) nothing() string {
 	sources := f.tree.paths(func(name string) bool { return LanguageOf(name) != "" })
 	if len(sources) == 0 {
+		for _, name := range f.tree.paths(func(string) bool { return true }) {
+			if language := otherLanguages[strings.ToLower(path.Ext(name))]; language != "" {
+				return fmt.Sprintf("It is written in %s (%s), which the grader does not build: give the commands (--server-cmd, --client-cmd) where it is built.", language, name)
+			}
+		}
 		return "There are no sources in Python, Java, C, C++, Go, Rust or Node in this folder."
 	}
 	if programs := f.tree.programs(); len(programs) > 0 {
@@ -136,6 +147,12 @@ func names(programs []program) (all []string) {
 	return all
 }
 
+// otherLanguages are those that the grader knows only by the extensions of their sources.
+var otherLanguages = map[string]string{
+	".cs": "C#", ".kt": "Kotlin", ".scala": "Scala", ".php": "PHP", ".rb": "Ruby", ".swift": "Swift", ".ts": "TypeScript", ".ipynb": "a notebook",
+	".vb": "Visual Basic", ".ex": "Elixir", ".exs": "Elixir", ".erl": "Erlang", ".hs": "Haskell", ".pl": "Perl", ".lua": "Lua", ".dart": "Dart",
+}
+
 // some are the first of many, for a sentence.
 func some(all []string) string {
 	const most = 6
@@ -145,8 +162,8 @@ func some(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// guides are the READMEs that are about a unit: those in its folder, below and above it.
-func (f *finder) guides(u unit) map[string]string {
+// texts are the READMEs that are about a unit: those in its folder, below and above it.
+func (f *finder) texts(u unit) map[string]string {
 	guides := map[string]string{}
 	for _, name := range f.tree.paths(guide) {
 		if folder := path.Dir(name); below(folder, u.dir) || below(u.dir, folder) {
@@ -219,7 +236,9 @@ func (f *finder) prepare(ctx context.Context, u unit, p program) (recipe, string
 		}
 		wrong, said := f.follow(ctx, u.dir, r.build)
 		if wrong == "" {
-			return r, "", ""
+			if wrong = f.made(u.dir, p, &r); wrong == "" {
+				return r, "", ""
+			}
 		}
 		f.tried("%s: %s", p.source, wrong)
 		if why == "" || strings.Contains(why, "is not there") {
@@ -227,6 +246,35 @@ func (f *finder) prepare(ctx context.Context, u unit, p program) (recipe, string
 		}
 	}
 	return recipe{}, why, output
+}
+
+// made looks for what a build made, where a Makefile puts it elsewhere than its text tells, and says what
+// is wrong where it is nowhere.
+func (f *finder) made(dir string, p program, r *recipe) string {
+	root := filepath.Join(f.tree.root, filepath.FromSlash(dir))
+	binary, ok := strings.CutPrefix(r.run[0], "./")
+	if !ok || len(r.build) == 0 {
+		return ""
+	}
+	if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(binary))); err == nil {
+		return ""
+	}
+	names := []string{path.Base(binary), p.name, strings.TrimSuffix(path.Base(p.source), path.Ext(p.source))}
+	found := ""
+	_ = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error { // what cannot be read is not there
+		if err != nil || !entry.Type().IsRegular() || found != "" {
+			return nil
+		}
+		if info, err := entry.Info(); err == nil && info.Mode()&0o111 != 0 && slices.Contains(names, strings.TrimSuffix(entry.Name(), ".out")) {
+			found, _ = filepath.Rel(root, name)
+		}
+		return nil
+	})
+	if found == "" {
+		return fmt.Sprintf("The build made no %s: %s.", binary, r.build[len(r.build)-1])
+	}
+	r.run = append([]string{"./" + filepath.ToSlash(found)}, r.run[1:]...)
+	return ""
 }
 
 // follow runs the commands of a build up to the first that fails, and says why it did.

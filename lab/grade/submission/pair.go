@@ -59,11 +59,18 @@ func (f *finder) casts(ctx context.Context, u unit, one *found, server started, 
 	case one.why != "":
 	case one.level < connected:
 		one.settings = alone
-		one.notes = append(one.notes, "The client could not be started in any way that was tried; the server alone is graded.")
+		note := "The client could not be started in any way that was tried; the server alone is graded."
+		if p := u.programs()[0]; windowed.MatchString(p.text + p.near) {
+			note = fmt.Sprintf("%s opens a window (%s), at which the grader cannot type; the server alone is graded, and a person has to look at the client.", p.source, windowed.FindString(p.text+p.near))
+		}
+		one.notes = append(one.notes, note)
 	case one.settings.Port > 0 && server.port == 0:
 		one.notes = append(one.notes, fmt.Sprintf("The port of the server is fixed in the client's source: %d. It cannot be given as A2 asks for.", one.settings.Port))
 	}
 }
+
+// windowed matches the libraries of programs that open windows.
+var windowed = regexp.MustCompile(`(?i)\b(tkinter|pyqt\d?|pyside\d?|wxpython|pygame|kivy|customtkinter|pysimplegui|javax\.swing|javafx|java\.awt|gtk|qapplication)\b`)
 
 // clients finds the way in which the clients of a cast are called: the first in which a message
 // arrives, or else the one that came closest to it.
@@ -175,8 +182,8 @@ func (f *finder) attemptsOf(u unit, s Settings, server started, recipes map[*pro
 		case !forPublisher.has("{role}"):
 			s.Client = forPublisher.command(run, "", "")
 			add(forPublisher.from, false)
-			if u.roles && s.Types == nil {
-				s.Types = []string{"{role}"}
+			if u.roles {
+				s.Types = append([]string{"{role}"}, s.Types...)
 				add(forPublisher.from+", and its role is typed", false)
 			}
 			continue
@@ -208,8 +215,28 @@ func (u unit) spellings() [][2]string {
 	default:
 		all = append(all, usual)
 	}
+	for _, pair := range statedRoles(mine) {
+		if !slices.Contains(all, pair) {
+			all = append(all, pair)
+		}
+	}
 	return all
 }
+
+// statedRoles are the words for the roles between which a usage text leaves the choice, as "pub|sub".
+func statedRoles(text string) (all [][2]string) {
+	for _, found := range alternatives.FindAllStringSubmatch(text, -1) {
+		switch one, other := harness.RoleOf(found[1], true), harness.RoleOf(found[2], true); {
+		case one == runner.Publisher && other == runner.Subscriber:
+			all = append(all, [2]string{found[1], found[2]})
+		case one == runner.Subscriber && other == runner.Publisher:
+			all = append(all, [2]string{found[2], found[1]})
+		}
+	}
+	return all
+}
+
+var alternatives = regexp.MustCompile(`\b(\pL+)\s*(?:[|/,]|\bor\b)\s*(\pL+)\b`)
 
 // shouted matches the roles as a usage text has them.
 var shouted = regexp.MustCompile(`\bPUBLISHER\b[\s\S]*\bSUBSCRIBER\b`)

@@ -203,6 +203,11 @@ func (t *tree) programs() []program {
 		p.judge()
 		all = append(all, p)
 	}
+	if !slices.ContainsFunc(all, func(p program) bool { return p.role == server }) { // one that is all, and asks what to be
+		if i := slices.IndexFunc(all, func(p program) bool { return listens.MatchString(p.text + p.near) }); i >= 0 {
+			all[i].role = server
+		}
+	}
 	slices.SortStableFunc(all, func(a, b program) int {
 		return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(len(a.source), len(b.source)))
 	})

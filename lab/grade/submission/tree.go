@@ -34,7 +34,7 @@ type tree struct {
 var ignored = regexp.MustCompile(`(?i)^(\..*|__macosx|__pycache__|venv|env|virtualenv|target|bin|obj|build|dist|out|cmake-build-.*|site-packages|nbproject|coverage)$`)
 
 // written matches the names of files that people write.
-var written = regexp.MustCompile(`(?i)\.(py|java|c|cc|cpp|cxx|c\+\+|h|hh|hpp|go|rs|js|mjs|cjs|ts|sh|md|txt|rst|json|xml|toml|ya?ml|env)$|^(makefile|readme.*|cmakelists\.txt|go\.mod|\.env)$`)
+var written = regexp.MustCompile(`(?i)\.(py|java|c|cc|cpp|cxx|c\+\+|h|hh|hpp|go|rs|js|mjs|cjs|ts|sh|md|txt|rst|json|xml|toml|ya?ml|env|ini|cfg|properties|cs|kt|scala|php|rb|swift|ipynb|vb|exs?|erl|hs|pl|lua|dart)$|^(makefile|readme.*|cmakelists\.txt|go\.mod|\.env)$`)
 
 // copyTree copies a submission without what tools left in it. Sources become UTF-8, which compilers
 // of other machines than the student's read, too; and scripts become such that can be started.

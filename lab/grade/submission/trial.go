@@ -122,6 +122,12 @@ func (f *finder) localAddresses() {
 // inProse matches lines in which an address is an example.
 var inProse = regexp.MustCompile(`(?i)usage|print|e\.g|example|help`)
 
+// What opens sockets for datagrams, and for connections.
+var (
+	datagrams = regexp.MustCompile(`SOCK_DGRAM|DatagramSocket|DatagramChannel|DatagramProtocol|createSocket\(|ListenUDP|ListenPacket|UdpSocket`)
+	streams   = regexp.MustCompile(`SOCK_STREAM|ServerSocket|createServer|TcpListener|net\.Listen\(|\blisten\s*\(`)
+)
+
 // started is a way to start the server that was seen to work.
 type started struct {
 	command string
@@ -156,12 +162,12 @@ func (f *finder) servers(ctx context.Context, u unit, one *found, run []string) 
 			if !c.has("{port}") && !argsAnywhere.MatchString(u.server.text+u.server.near) && len(u.server.readEnvironment()) == 0 {
 				i = len(calls) // nothing else can make a difference
 			}
-		case r.asks:
-			typed := "sh -c " + quote("(echo {port}; cat) | "+join(run...))
-			f.tried("Server: %s asks for its port.", command)
-			if again := f.listen(ctx, one.settings.Dir, typed); slices.Contains(again.ports, again.asked) {
-				f.tried("Server: %s listens on the port that it was given.", typed)
-				return []started{{command: typed}}
+		case r.asks != "":
+			f.tried("Server: %s asks for what has to be typed: %s", command, lastWords(r.output))
+			if typed, ok := f.typing(ctx, one.settings.Dir, run, r.asks); ok && typed.port == 0 {
+				return []started{typed}
+			} else if ok {
+				fixed, i = append(fixed, typed), len(calls)
 			}
 		default:
 			f.tried("Server: %s %s", command, r.said())
@@ -195,6 +201,9 @@ func (f *finder) servers(ctx context.Context, u unit, one *found, run []string) 
 	if python2.MatchString(u.server.text) && u.server.language == "Python" {
 		one.why = fmt.Sprintf("%s is written for Python 2, which ended in 2020; Python 3 does not take it.", u.server.source)
 	}
+	if text := u.server.text + u.server.near; datagrams.MatchString(text) && !streams.MatchString(text) {
+		one.why = fmt.Sprintf("%s speaks UDP (%s), and clients of the assignment connect (A2), which is TCP: a person has to look at it.", u.server.source, datagrams.FindString(text))
+	}
 	if one.why == "" {
 		one.why = "The server does not listen in any way that was tried."
 	}
@@ -205,7 +214,7 @@ func (f *finder) servers(ctx context.Context, u unit, one *found, run []string) 
 type listener struct {
 	asked  int
 	ports  []int
-	asks   bool // for its port, at the terminal
+	asks   string // what it wants to be typed at its terminal; empty: nothing that is known
 	ended  bool
 	exit   runner.Exit
 	output string
@@ -252,8 +261,10 @@ func (f *finder) listen(ctx context.Context, dir, command string) (r listener) {
 		if len(r.ports) > 0 && since.IsZero() {
 			since = time.Now()
 		}
-		r.asks = len(r.ports) == 0 && asksPort.Match(program.Output.Bytes())
-		return r.asks || slices.Contains(r.ports, r.asked) || !since.IsZero() && time.Since(since) > settleTime
+		if r.asks = ""; len(r.ports) == 0 {
+			r.asks = answer(string(program.Output.Bytes()))
+		}
+		return r.asks != "" || slices.Contains(r.ports, r.asked) || !since.IsZero() && time.Since(since) > settleTime
 	})
 	r.output = string(program.Output.Bytes())
 	if r.ended {
@@ -264,8 +275,44 @@ func (f *finder) listen(ctx context.Context, dir, command string) (r listener) {
 
 var inUse = regexp.MustCompile(`(?i)address already in use|EADDRINUSE|Address in use`)
 
-// asksPort matches the end of a text that waits for a port.
-var asksPort = regexp.MustCompile(`(?i)port[^\n]*[:?>]\s*$`)
+// typing types at a server what it asks for, until it listens.
+func (f *finder) typing(ctx context.Context, dir string, run []string, asks string) (started, bool) {
+	var lines []string
+	for asks != "" && !slices.Contains(lines, asks) {
+		lines = append(lines, asks)
+		command := "sh -c " + quote("(echo "+strings.Join(lines, "; echo ")+"; cat) | "+join(run...))
+		r := f.listen(ctx, dir, command)
+		switch {
+		case slices.Contains(r.ports, r.asked):
+			f.tried("Server: %s listens on the port that it was given.", command)
+			return started{command: command}, true
+		case len(r.ports) > 0:
+			f.tried("Server: %s listens on port %s and not on the one that it was given, %d.", command, numbers(r.ports, 0), r.asked)
+			return started{command: command, port: r.ports[0]}, true
+		}
+		f.tried("Server: %s %s", command, r.said())
+		asks = r.asks
+	}
+	return started{}, false
+}
+
+var (
+	// asksPort matches the end of a text that waits for a port.
+	asksPort = regexp.MustCompile(`(?i)\b(?:port|puerto|porta)\b[^\n]*[:?>]\s*$`)
+	// asksWhat matches a text that waits for what a program is to be, by a menu or in words.
+	asksWhat = regexp.MustCompile(`(?im)^\s*[\[(]?(\w)\s*(?:[\]).:=-]+|->)\s*[^\n]*\b(?:serv(?:er|idor|eur)|broker)\b[\s\S]*[:?>]\s*$|\b(serv(?:er|idor|eur)|broker)\b[^\n]*[:?>)]\s*$`)
+)
+
+// answer is what a server is typed that shows this; empty where it asks for nothing that is known.
+func answer(shown string) string {
+	if asksPort.MatchString(shown) {
+		return "{port}"
+	}
+	if found := asksWhat.FindStringSubmatch(shown); found != nil && speaksRoles.MatchString(shown) {
+		return found[1] + found[2]
+	}
+	return ""
+}
 
 // command is the command line of a call for a role, with a word in the place of {role} where there is
 // one to put there.

@@ -41,7 +41,11 @@ func readCall(rest string) (call, bool) {
 	for _, word := range strings.Fields(rest) {
 		bare := strings.Trim(word, "<>[]{}$%,.:*…")
 		bare = strings.TrimPrefix(bare, "--")
+		other := another(word, bare, seen)
 		switch {
+		case other != "" && !strings.HasPrefix(word, "-"):
+			put(other)
+			flag = ""
 		case bare == "" || prose.MatchString(word):
 			if len(c.args) > 0 && flag == "" {
 				return c, true

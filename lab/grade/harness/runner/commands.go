@@ -1,17 +1,20 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/mattn/go-shellwords"
 
 	"pubsublab/lab/grade/cage"
+	"pubsublab/lab/internal/proc"
 )
 
 // Commands say how the programs of a submission are started. They are split as a shell would, and
@@ -54,6 +57,13 @@ func (c Commands) Runner() (*Processes, error) {
 	var err error
 	if p.server, err = c.split("server", c.Server); err != nil {
 		return nil, err
+	}
+	if strings.Contains(c.Server+c.Publisher+c.Subscriber, "{port2}") {
+		free, err := proc.FreePort(context.Background(), "")
+		if err != nil {
+			return nil, err
+		}
+		p.nobody = strconv.Itoa(free)
 	}
 	if c.Second != "" {
 		if p.second, err = c.split("second server", c.Second); err != nil {

@@ -34,6 +34,7 @@ type Processes struct {
 	clients map[string][]string // by role; empty where there is no client
 	types   []string            // what is typed at a client as it starts
 	port    int                 // that the source fixes; 0: none
+	nobody  string              // {port2} while there is no second server; empty where no command has it
 	cage    *cage.Cage          // where they run
 	ownCage bool                // it is the runner's own
 	network *namespace          // nil: the machine's
@@ -60,7 +61,7 @@ func (p *Processes) Server(_ context.Context, port int) (*Program, error) {
 
 func (p *Processes) serve(server []string, port int) (*Program, error) {
 	number := strconv.Itoa(port)
-	program, err := p.start(fill(server, proc.Loopback, number, "", ""))
+	program, err := p.start(replaced(fill(server, proc.Loopback, number, "", ""), "{port2}", p.nobody))
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +117,7 @@ func (p *Processes) Client(_ context.Context, server net.Addr, role, topic strin
 	if err != nil {
 		return nil, err
 	}
-	return p.start(fill(p.clients[role], host, port, role, topic))
+	return p.start(replaced(fill(p.clients[role], host, port, role, topic), "{port2}", p.nobody))
 }
 
 // Close kills what still runs, and closes the runner's own cage: see [cage.Cage.Close] for its error.
