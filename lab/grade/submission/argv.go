@@ -173,6 +173,9 @@ func (p program) readOptions(text string) []call {
 			if kind = ":{port}"; address[1] != "" {
 				kind = "{host}:{port}"
 			}
+			if here := bindOption.MatchString(name); here != (p.role == server) && (here || p.mode != "") {
+				continue // of the other side of a program that is both
+			}
 			seen["{port}"] = true
 		} else if p.role == server {
 			if bindOption.MatchString(name) {

@@ -98,6 +98,22 @@ func (p program) pairFlags(calls []call) []call {
 	})
 }
 
+// asServer is how a program is called as the server that is told its port, where it is called like this as
+// a client: with the word for that in the place of a role, and without what is about topics and hosts.
+func asServer(args []string, mode string) (all []string) {
+	for _, arg := range args {
+		switch {
+		case arg == "{role}":
+			all = append(all, mode)
+		case arg != "{topic}" && arg != "{host}" && arg != "{name}":
+			all = append(all, arg)
+		case len(all) > 0 && strings.HasPrefix(all[len(all)-1], "-"): // its option
+			all = all[:len(all)-1]
+		}
+	}
+	return all
+}
+
 // unknown is how many arguments there are where that cannot be read.
 const unknown = -2
 
@@ -133,6 +149,11 @@ func (p program) calls(guides map[string]string) []call {
 	if p.role != server {
 		all = p.pairFlags(all)
 	}
+	for i := range all {
+		if p.mode != "" {
+			all[i].args = asServer(all[i].args, p.mode)
+		}
+	}
 	all = append(all, guesses(p.role == server)...)
 	if p.both && p.role == server {
 		most = unknown
@@ -150,6 +171,9 @@ func (p program) calls(guides map[string]string) []call {
 			}
 		}
 		known[c.key()]++
+		if c.has("{port2}") { // the README tells of two servers
+			all[i].score += 20
+		}
 		switch n := len(c.args); {
 		case c.from == guess && most >= 0 && n > most, c.from == guess && most > 1 && n < most-1:
 			all[i].score = 0 // the source looks at another number of arguments

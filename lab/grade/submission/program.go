@@ -35,6 +35,7 @@ type program struct {
 	score    int    // how sure the role is, and how likely this one is meant
 	number   int    // that its name ends in; -1 where there is none
 	prefix   string // the word that tells it what to be, where one program is server and client
+	mode     string // the value of its option for roles that makes it the server; "" where it has none
 	both     bool   // it is server and client, and the number of its arguments tells it which
 }
 

@@ -37,8 +37,8 @@ func (p program) portIn(line string) string {
 	return ""
 }
 
-// guides are the READMEs that are about a unit. Where they start two servers, they are about the first:
-// the other's port is {port2}, and lines that begin with that are left out.
+// guides are the READMEs that are about a unit. Where they start two servers that know each other, they
+// are about the first: the other's port is {port2}, and the other's own lines are left out.
 func (f *finder) guides(u unit) map[string]string {
 	texts := f.texts(u)
 	first, second := f.portPair(u)
@@ -49,11 +49,10 @@ func (f *finder) guides(u unit) map[string]string {
 		var lines []string
 		for line := range strings.Lines(text) {
 			ports := aPort.FindAllString(line, -1)
-			if len(ports) > 0 && ports[0] == second {
+			if both := slices.Contains(ports, first) && slices.Contains(ports, second); both && ports[0] == second {
 				continue
-			}
-			if slices.Contains(ports, first) {
-				line = wholeNumber(second).ReplaceAllString(line, "{port2}")
+			} else if both {
+				line = wholeNumber(second).ReplaceAllString(wholeNumber(first).ReplaceAllString(line, "{port}"), "{port2}")
 			}
 			lines = append(lines, line)
 		}
@@ -93,7 +92,11 @@ func (f *finder) second(ctx context.Context, one *found) string {
 	if strings.Contains(s.Server, "{port2}") {
 		commands = append(commands, strings.ReplaceAll(s.Server, "{port2}", "{port1}"))
 	}
+	known := strings.Contains(s.Server+s.Client+s.Publisher, "{port2}")
 	for _, command := range commands {
+		if !known && !strings.Contains(command, "{port1}") {
+			continue // two servers that nobody tells of each other
+		}
 		if r := f.listen(ctx, s.Dir, strings.ReplaceAll(command, "{port1}", "{port2}")); slices.Contains(r.ports, r.asked) {
 			f.tried("Second server: %s listens on the port that it was given.", command)
 			return command

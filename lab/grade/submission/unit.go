@@ -217,9 +217,18 @@ func (u *unit) divide(docs string) {
 		}
 		return ""
 	}
+	serves := "server|broker|serve|servidor|hub"
+	if option := modeOption(all); option != "" && word(serves) != "" { // -mode server
+		c := u.server
+		c.role, u.server.mode, u.client = client, word(serves), &c
+		return
+	}
 	c, pub, sub := u.server, u.server, u.server
 	c.role, pub.role, sub.role = client, publisher, subscriber
-	u.server.prefix, c.prefix = word("server|broker|serve|servidor|hub"), word("client|connect|join|cliente")
+	u.server.prefix, c.prefix = word(serves), word("client|connect|join|cliente")
+	if word("-s") != "" && word("-c") != "" {
+		u.server.prefix, c.prefix = "-s", "-c"
+	}
 	if pairs := quotedRoles(all); len(pairs) > 0 {
 		pub.prefix, sub.prefix = pairs[0][0], pairs[0][1]
 	}
@@ -236,6 +245,18 @@ func (u *unit) divide(docs string) {
 	default:
 		u.server.prefix = ""
 	}
+}
+
+// modeOption is the option by which a source tells what it is to be; empty where it has none.
+func modeOption(text string) string {
+	for _, pattern := range options {
+		for _, found := range pattern.FindAllStringSubmatch(text, -1) {
+			if name := strings.TrimLeft(found[1], "-"); kindOf(name) == "{role}" && harness.RoleOf(name, true) == "" {
+				return name
+			}
+		}
+	}
+	return ""
 }
 
 // another is a word behind a program's name in a text, as "join" in "app.py join HOST PORT", other
