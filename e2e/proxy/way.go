@@ -49,9 +49,19 @@ func (l *link) pass(src, dst *net.TCPConn, w Way) {
 	}
 }
 
-// settle is how long the ends have to connect and to read what was passed on before
-// a reset, which otherwise overtakes it.
-const settle = time.Millisecond
+// settle is how long the ends have to connect before a reset. longestSettle is how long an end has
+// to take what was passed on, which a reset otherwise overtakes: one that reads needs next to none of it.
+const settle, longestSettle = time.Millisecond, 5 * time.Second
+
+// settled waits before a reset, or says false when the link ends.
+func (l *link) settled(dst *net.TCPConn) bool {
+	for began := time.Now(); l.sleep(settle); {
+		if unconfirmed(dst) == 0 || time.Since(began) > longestSettle {
+			return true
+		}
+	}
+	return false
+}
 
 // broken ends the link because one of its ends has gone, unless the proxy has
 // itself done that, and does the rest.
@@ -62,7 +72,7 @@ func (l *link) broken() {
 }
 
 func (l *link) fault(src, dst *net.TCPConn, w Way) {
-	if w.Fault == Reset && !l.sleep(settle) {
+	if w.Fault == Reset && !l.settled(dst) {
 		return
 	}
 	switch {
