@@ -311,13 +311,14 @@ func TestPublisherWindow(t *testing.T) {
 }
 
 func TestPublisherGivesUp(t *testing.T) {
+	t.Parallel()
 	f := fake.New(t, func(p *fake.Peer) {
 		p.Accept(" next=1")
 		p.Want(numbered(1, 5)...)
 		p.Send("ack 3\n")
 		p.Reset()
 	})
-	p := dialPublisher(t, f, Config{Name: "a", GiveUp: 300 * time.Millisecond})
+	p := dialPublisher(t, f, Config{Name: "a", GiveUp: 2 * time.Second})
 	publish(t, p, numbered(1, 5)...)
 	err := p.Flush(t.Context())
 	var undelivered *UndeliveredError
@@ -369,13 +370,14 @@ func TestPublisherDoesNotWaitLongOnlyToSayTerminate(t *testing.T) {
 
 // Connections that only ever break are no outage as long as lines get through.
 func TestPublisherDoesNotGiveUpWhileItMakesProgress(t *testing.T) {
+	t.Parallel()
 	const lines = 30
 	var scripts []func(*fake.Peer)
 	for n := 1; n <= lines; n++ {
 		scripts = append(scripts, func(p *fake.Peer) {
 			p.Accept(fmt.Sprintf(" next=%d", n))
 			p.Want(fmt.Sprintf("line %d", n))
-			time.Sleep(10 * time.Millisecond)
+			time.Sleep(100 * time.Millisecond) // all of them take longer than it would try in vain
 			p.Reset()
 		})
 	}
@@ -383,7 +385,7 @@ func TestPublisherDoesNotGiveUpWhileItMakesProgress(t *testing.T) {
 		p.Accept(fmt.Sprintf(" next=%d", lines+1))
 		p.Want("terminate")
 	})
-	p := dialPublisher(t, fake.New(t, scripts...), Config{Name: "a", GiveUp: 100 * time.Millisecond})
+	p := dialPublisher(t, fake.New(t, scripts...), Config{Name: "a", GiveUp: 2 * time.Second})
 	publish(t, p, numbered(1, lines)...)
 	require.NoError(t, p.Close(t.Context()))
 }

@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"pubsublab/e2e/ports"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -197,10 +199,7 @@ func TestResetsArePassedOn(t *testing.T) {
 
 // Who connects while there is no server is reset.
 func TestNoServer(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	listener.Close()
-	p, err := New(listener.Addr().String(), nil)
+	p, err := New(ports.Addr(t), nil)
 	require.NoError(t, err)
 	defer p.Close()
 	conn, err := net.Dial("tcp", p.Addr())

@@ -8,10 +8,9 @@ import (
 	"net"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/stretchr/testify/require"
-
+	"pubsublab/e2e/ports"
+	"pubsublab/e2e/wait"
 	"pubsublab/protocol"
 )
 
@@ -23,8 +22,7 @@ type Server struct {
 
 // New starts a server that ends with the test.
 func New(t testing.TB, scripts ...func(*Peer)) *Server {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
+	listener, deadline := ports.Listen(t), wait.Deadline(t)
 	s := &Server{Addr: listener.Addr().String()}
 	var running sync.WaitGroup
 	running.Go(func() {
@@ -38,7 +36,7 @@ func New(t testing.TB, scripts ...func(*Peer)) *Server {
 				listener.Close()
 			}
 			p := &Peer{t: t, Conn: conn.(*net.TCPConn), R: bufio.NewReaderSize(conn, 1<<18), Number: i + 1}
-			conn.SetDeadline(time.Now().Add(20 * time.Second))
+			conn.SetDeadline(deadline)
 			script(p)
 			conn.Close()
 		}
