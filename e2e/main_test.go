@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -159,6 +160,9 @@ func openWith(t *testing.T, engine *topology.Engine, topo *topology.Topology, op
 	t.Helper()
 	for _, sub := range topo.WithRole(topology.Subscriber) {
 		sub.UnsetFlag("publisher-timeout") // a fault may keep publishers away for longer than it allows
+	}
+	for _, spec := range topo.Specs {
+		spec.SetHealthInterval(time.Minute) // a slow machine may start slowly, and has better to do than checks each second
 	}
 	s := &testbed{
 		t: t, ctx: wait.Context(t), topo: topo, record: report.NewRecorder(),

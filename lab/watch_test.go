@@ -81,6 +81,9 @@ func newDemo(t *testing.T, file string, changes ...string) *demo {
 	for _, s := range topo.WithRole(topology.Publisher) {
 		s.SetFlag("rate", "15")
 	}
+	for _, s := range topo.Specs {
+		s.SetHealthInterval(time.Minute) // a slow machine may start slowly
+	}
 	return &demo{t: t, mode: topology.Processes, topo: topo, changed: make(chan struct{})}
 }
 

@@ -10,8 +10,9 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// probePause is the time between two runs of a health check while a node starts.
-const probePause = 50 * time.Millisecond
+// The times between two runs of a health check while a node starts: the first, which then doubles,
+// and the longest. In a container a run takes some hundredths of a second of a processor.
+const firstProbePause, longestProbePause = 50 * time.Millisecond, 400 * time.Millisecond
 
 // probeUntilHealthy runs a health check, as an engine would but more often, until it passes or the
 // file's time for it is over. Engines are not relied on: a Podman without systemd's timers never
@@ -20,7 +21,7 @@ func (s *Spec) probeUntilHealthy(ctx context.Context, check func(context.Context
 	ctx, cancel := context.WithTimeout(ctx, s.probeTimeout())
 	defer cancel()
 	var reason error
-	for {
+	for pause := firstProbePause; ; pause = min(2*pause, longestProbePause) {
 		said, err := check(ctx)
 		if err == nil {
 			return nil
@@ -31,7 +32,7 @@ func (s *Spec) probeUntilHealthy(ctx context.Context, check func(context.Context
 		select {
 		case <-ctx.Done():
 			return reason
-		case <-time.After(probePause):
+		case <-time.After(pause):
 		}
 	}
 }
@@ -64,7 +65,7 @@ func (c *containerNode) check(ctx context.Context) (said []byte, err error) {
 			return output.Bytes(), fmt.Errorf("exit code %d", result.ExitCode)
 		}
 		select {
-		case <-time.After(probePause):
+		case <-time.After(firstProbePause):
 		case <-ctx.Done():
 			return output.Bytes(), context.Cause(ctx)
 		}

@@ -236,6 +236,17 @@ func (s *Spec) probed() bool {
 	return h != nil && !h.Disable && len(h.Test) > 0 && h.Test[0] != "NONE"
 }
 
+// SetHealthInterval sets the time between two runs of the node's health check by an engine, where it
+// has one. The time that it may fail while the node starts grows with it; the lab itself looks more
+// often then.
+func (s *Spec) SetHealthInterval(d time.Duration) {
+	if s.probed() {
+		h, interval := *s.service.HealthCheck, types.Duration(d)
+		h.Interval = &interval
+		s.service.HealthCheck = &h // not of those that it was cloned from
+	}
+}
+
 // probeTimeout is how long the health check may fail until the node counts as unhealthy, by
 // Docker's defaults where the file has none.
 func (s *Spec) probeTimeout() time.Duration {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/stretchr/testify/assert"
@@ -90,6 +91,17 @@ func TestLoadDemo(t *testing.T) {
 	assert.Equal(t, "rail.kitchen", topo.Spec("publisher-2").Topic())
 	assert.Equal(t, history.Stamped, topo.Spec("subscriber-2").Format())
 	assert.Empty(t, topo.Spec("subscriber-1").Topic())
+}
+
+func TestHealthInterval(t *testing.T) {
+	topo, err := Load(demoFile)
+	require.NoError(t, err)
+	server, clone := topo.Spec("server"), topo.Spec("server").Clone("second")
+	clone.SetHealthInterval(time.Minute)
+	assert.Equal(t, 16*time.Minute, clone.probeTimeout(), "15 retries")
+	assert.Equal(t, 16*time.Second, server.probeTimeout())
+	topo.Spec("publisher-1").SetHealthInterval(time.Minute)
+	assert.False(t, topo.Spec("publisher-1").probed())
 }
 
 func TestDemoScripts(t *testing.T) {
