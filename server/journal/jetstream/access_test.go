@@ -67,6 +67,7 @@ func user(t *testing.T) (seed []byte, public string) {
 }
 
 func TestNKey(t *testing.T) {
+	t.Parallel()
 	seed, public := user(t)
 	n := newNode(t)
 	n.opts.Nkeys = []*server.NkeyUser{{Nkey: public}}
@@ -86,6 +87,7 @@ func TestNKey(t *testing.T) {
 
 // Credentials as nsc makes them: an operator's account, and a user of it.
 func TestCredentials(t *testing.T) {
+	t.Parallel()
 	keys := map[string]nkeys.KeyPair{}
 	public := map[string]string{}
 	for name, create := range map[string]func() (nkeys.KeyPair, error){
@@ -188,6 +190,7 @@ func (n *node) secure(a *authority) {
 }
 
 func TestTLS(t *testing.T) {
+	t.Parallel()
 	ours, others := newAuthority(t), newAuthority(t)
 	n := newNode(t)
 	n.secure(ours)
@@ -222,6 +225,7 @@ func TestTLS(t *testing.T) {
 
 // A broker that NATS does not let in any more says so while it goes on trying, and is not healthy.
 func TestRefusedLater(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.opts.Authorization = "sesame"
 	n.start()
@@ -267,6 +271,7 @@ func (b *lockedBuffer) String() string {
 // What is secret in the addresses is not told to anybody, whatever happens to them, and whether
 // they can be understood or not.
 func TestAddressesKeepTheirSecrets(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.opts.Authorization = "sesame"
 	n.start()

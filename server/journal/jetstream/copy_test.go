@@ -36,6 +36,7 @@ func origins(entries ...journal.Entry) Origin {
 
 // What was copied is one order with what comes then: its positions, events and runs.
 func TestCopy(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	large := journaltest.OfRun("r", 8, "ada: "+strings.Repeat(strings.Repeat("x", 60<<10)+" ", 40)+"last") // more than a message holds
 	require.NoError(t, Copy(t.Context(), small(n), origins(
@@ -65,6 +66,7 @@ func TestCopy(t *testing.T) {
 
 // An empty journal is one, too.
 func TestCopyOfNothing(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	require.NoError(t, Copy(t.Context(), small(n), origins()))
 	j := connect(t, small(n))
@@ -76,6 +78,7 @@ func TestCopyOfNothing(t *testing.T) {
 // A stream that is there is left as it is; of a copy that was broken off, nobody takes a part for
 // all of it.
 func TestCopyIsRefused(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	for name, spoil := range map[string]func(*Origin){
 		"broken off": func(o *Origin) {

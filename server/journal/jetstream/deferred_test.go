@@ -15,6 +15,7 @@ import (
 )
 
 func TestDeferred(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	streams := 0
 	journaltest.Run(t, func(t *testing.T, history int) journal.Journal {
@@ -28,6 +29,7 @@ func TestDeferred(t *testing.T) {
 
 // A broker that begins while NATS is away waits for it, and whoever comes meanwhile waits too.
 func TestNATSComesLater(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	cfg := n.config()
 	n.stop()
@@ -64,6 +66,7 @@ func TestNATSComesLater(t *testing.T) {
 
 // One that waits can be closed.
 func TestNATSNeverComes(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	cfg := n.config()
 	n.stop()
@@ -81,6 +84,7 @@ func TestNATSNeverComes(t *testing.T) {
 
 // One that finds that its stream cannot be used says so, and ends.
 func TestDeferredIsRefused(t *testing.T) {
+	t.Parallel()
 	n := newNode(t)
 	n.opts.Authorization = "sesame"
 	n.start()

@@ -187,6 +187,7 @@ func (l *lossy) publish(m *nats.Msg) (jetstream.PubAckFuture, error) {
 
 // The stream's messages are whatever comes of it; the order is right.
 func TestFaultsOnTheWayToTheStream(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	n := startNode(t)
@@ -218,6 +219,7 @@ func TestFaultsOnTheWayToTheStream(t *testing.T) {
 
 // One server is stopped and comes back with what it had stored.
 func TestServerRestarts(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	cfg := n.config()
 	cfg.History = 64 << 20
@@ -235,6 +237,7 @@ func TestServerRestarts(t *testing.T) {
 
 // Every server of a cluster is stopped in turn, and comes back.
 func TestClusterRestarts(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes long, and -short asks for short ones")
 	}

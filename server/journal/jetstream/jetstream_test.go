@@ -14,6 +14,7 @@ import (
 )
 
 func TestJournal(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	streams := 0
 	journaltest.Run(t, func(t *testing.T, history int) journal.Journal {
@@ -27,6 +28,7 @@ func TestJournal(t *testing.T) {
 
 // What one broker has acknowledged, every other one knows when it is asked.
 func TestP12P15AtAnotherBroker(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	rigs := []*journaltest.Rig{
 		journaltest.NewRig(t, connect(t, n.config())), journaltest.NewRig(t, connect(t, n.config())),
@@ -45,6 +47,7 @@ func TestP12P15AtAnotherBroker(t *testing.T) {
 }
 
 func TestTooMuchAtOnce(t *testing.T) {
+	t.Parallel()
 	j := connect(t, startNode(t).config())
 	e := journal.Entry{From: "ada", Lines: bytes.Repeat([]byte{'\n'}, 1<<20), Count: 1 << 20}
 	require.ErrorContains(t, j.Append(t.Context(), e, nil), "1048576 bytes of lines at once, expected at most 1044480")
@@ -57,6 +60,7 @@ func TestTooMuchAtOnce(t *testing.T) {
 // The stream's server is gone while the journal closes: whoever waits is told, and it does not take
 // longer than it may.
 func TestCloseWithoutServer(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	j := connect(t, n.config())
 	n.stop()
@@ -71,6 +75,7 @@ func TestCloseWithoutServer(t *testing.T) {
 
 // Publishers wait while nothing goes out, and memory is bounded.
 func TestP16WaitsForTheStream(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	j := connect(t, n.config())
 	n.stop()

@@ -13,6 +13,7 @@ import (
 // Two publishers of one name publish at two brokers, in turns, and each resumes, also at a broker
 // that began with a snapshot: nothing is lost or doubled (P15).
 func TestP15NamesakesAtTwoBrokers(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a, b := connect(t, small(n)), connect(t, small(n))
 	here, there := journaltest.NewRig(t, a), journaltest.NewRig(t, b)
@@ -56,6 +57,7 @@ func cutPosition(item string) (pos uint64, line string, err error) {
 // A stream that the version before made is used as that does: it keeps what it promised there, and
 // no more.
 func TestAStreamOfTheLastVersion(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	cfg := small(n)
 	cfg.format = lastRunOnly

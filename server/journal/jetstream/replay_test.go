@@ -93,6 +93,7 @@ func readUp(t *testing.T, j *Journal, from protocol.From, filter string, end uin
 // Who asks for more than a broker has in memory is sent the same as at a broker that has it, events
 // too (P12).
 func TestP12OlderThanMemory(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	all, few := connect(t, attentive(n)), connect(t, forgetful(n))
 	for range 6 {
@@ -123,6 +124,7 @@ func TestP12OlderThanMemory(t *testing.T) {
 // While more is published than fits into memory, and NATS goes away and comes back, those who read
 // what is old miss nothing and get nothing twice.
 func TestP10CatchesUp(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	all, few := connect(t, attentive(n)), connect(t, forgetful(n))
 	talk(t, all, 2000)
@@ -191,6 +193,7 @@ func TestP10CatchesUp(t *testing.T) {
 
 // What the stream forgets while it is read is a gap of the right size.
 func TestP12ForgottenMeanwhile(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	cfg := forgetful(n)
 	cfg.Size = 4 << 20
@@ -243,6 +246,7 @@ func TestP12ForgottenMeanwhile(t *testing.T) {
 
 // While a subscriber waits for its messages to be found, publishers do not wait for it.
 func TestP16SearchHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	cfg := forgetful(n)
 	cfg.search = testTimeout
@@ -276,6 +280,7 @@ func TestP16SearchHoldsNobodyUp(t *testing.T) {
 
 // The stream does not answer: whoever asks waits, for as long as they want to.
 func TestP12WaitsForTheStream(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	j := connect(t, forgetful(n))
 	talk(t, j, 1000)
@@ -301,6 +306,7 @@ func TestP12WaitsForTheStream(t *testing.T) {
 
 // A journal that closes lets those who are behind catch up, and no longer than it may.
 func TestP17CatchesUpAtTheEnd(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	for name, patient := range map[string]bool{"patient": true, "impatient": false} {
 		t.Run(name, func(t *testing.T) {

@@ -71,6 +71,7 @@ func limited(t *testing.T) *node {
 
 // A broker does all its work with the rights that docs/operating.md lists.
 func TestRightsThatSuffice(t *testing.T) {
+	t.Parallel()
 	n := limited(t)
 	n.limit(rights.publish, rights.subscribe)
 	cfg := n.as("broker:s3cret-word", small(n))
@@ -99,6 +100,7 @@ func TestRightsThatSuffice(t *testing.T) {
 
 // Whoever lacks one of them is told which, at once, even if it would be needed only much later.
 func TestMissingRights(t *testing.T) {
+	t.Parallel()
 	n := limited(t)
 	try := func(publish, subscribe []string, what, subject string) {
 		t.Helper()
@@ -124,6 +126,7 @@ func TestMissingRights(t *testing.T) {
 
 // Where there is no stream yet, two rights more are needed.
 func TestRightsToCreate(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	n.limit(rights.publish, rights.subscribe)
 	cfg := n.as("broker:s3cret-word", small(n))

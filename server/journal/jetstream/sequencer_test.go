@@ -24,6 +24,7 @@ func from(producer string, number uint64, entries ...journal.Entry) *message {
 }
 
 func TestSequencerAcceptsWhatFollows(t *testing.T) {
+	t.Parallel()
 	o := newSequencer(format, snapshotEvery)
 	now := time.Now().UTC()
 	for i, c := range []struct {
@@ -45,6 +46,7 @@ func TestSequencerAcceptsWhatFollows(t *testing.T) {
 // Entries that share a message are accepted one by one: what is sent again need not be in the same
 // company.
 func TestSequencerAcceptsApartOfAMessage(t *testing.T) {
+	t.Parallel()
 	o := newSequencer(format, snapshotEvery)
 	entries := func(from, to int) (list []journal.Entry) {
 		for n := from; n <= to; n++ {
@@ -66,6 +68,7 @@ func TestSequencerAcceptsApartOfAMessage(t *testing.T) {
 }
 
 func TestSequencerTimesNeverRunBackwards(t *testing.T) {
+	t.Parallel()
 	o := newSequencer(format, snapshotEvery)
 	now := time.Now().UTC()
 	for i, at := range []time.Duration{0, time.Second, -time.Hour, 2 * time.Second} {
@@ -77,6 +80,7 @@ func TestSequencerTimesNeverRunBackwards(t *testing.T) {
 // An order that was saved and loaded at any message goes on like one that was not, and all save the
 // same bytes.
 func TestSequencerIsAPureFunction(t *testing.T) {
+	t.Parallel()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))
@@ -123,6 +127,7 @@ const ofTheLastVersion = `{"Format":3,"Journal":"theorder","Seq":2,"Next":8,"Tim
 // An order that the version before began goes on as it would there, and is written down so that it
 // can be read there.
 func TestSequencerOfTheLastVersion(t *testing.T) {
+	t.Parallel()
 	o, err := loadSequencer([]byte(ofTheLastVersion), "theorder", lastRunOnly, snapshotEvery)
 	require.NoError(t, err)
 	require.Equal(t, ofTheLastVersion, string(o.save("theorder")))
@@ -160,6 +165,7 @@ func TestSnapshotIsWrittenAsEver(t *testing.T) {
 // Whatever clients call themselves, their number and their runs, a snapshot has no more bytes than
 // it may, and long names and runs are told apart all the same.
 func TestSnapshotSize(t *testing.T) {
+	t.Parallel()
 	o := newSequencer(format, snapshotEvery)
 	long := strings.Repeat("x", protocol.MaxName-8)
 	last := uint64(math.MaxUint64 - 1)

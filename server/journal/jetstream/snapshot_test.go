@@ -46,6 +46,7 @@ func (j *Journal) saved(t *testing.T) {
 // Whoever comes when the stream has forgotten its beginning knows the same as those who have read
 // it.
 func TestStartsFromASnapshot(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, small(n))
 	b := connect(t, small(n))
@@ -78,6 +79,7 @@ func TestStartsFromASnapshot(t *testing.T) {
 
 // What is left of a stream that is gone does not matter to the next one.
 func TestSnapshotsOfAnotherStream(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, small(n))
 	fill(t, a, 0, 40)
@@ -93,6 +95,7 @@ func TestSnapshotsOfAnotherStream(t *testing.T) {
 }
 
 func TestNoSnapshot(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, small(n))
 	fill(t, a, 0, 100)
@@ -109,6 +112,7 @@ func TestNoSnapshot(t *testing.T) {
 // After nats stream purge, a broker that was there goes on. One that starts says what can be done,
 // and each of the two ways is one.
 func TestPurged(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, small(n))
 	fill(t, a, 0, 5)
@@ -132,6 +136,7 @@ func TestPurged(t *testing.T) {
 
 // What a broker that died left of a snapshot is deleted by one that starts, and nothing else is.
 func TestSweep(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, small(n))
 	bucket, err := a.js.Stream(t.Context(), "OBJ_test-checkpoints")
@@ -160,6 +165,7 @@ func TestSweep(t *testing.T) {
 // A broker that cannot save snapshots any more is not healthy, tries again, and is healthy when it
 // could.
 func TestSnapshotsFail(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, small(n))
 	bucket, err := a.js.Stream(t.Context(), "OBJ_test-checkpoints")
@@ -186,6 +192,7 @@ func TestSnapshotsFail(t *testing.T) {
 
 // The storage that snapshots take has a bound, which the bucket keeps to.
 func TestSnapshotsAreBounded(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, n.config())
 	bucket, err := a.js.Stream(t.Context(), "OBJ_test-checkpoints")
@@ -245,6 +252,7 @@ func fallBehind(t *testing.T, last bool) {
 // Where entries are small and share messages, and others write into the stream too, snapshots reach
 // as far back as it does.
 func TestSnapshotsReachBack(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, small(n))
 	for range 40 {
@@ -274,6 +282,7 @@ func TestSnapshotsReachBack(t *testing.T) {
 
 // A part of a gap is missing for those who ask from its middle.
 func TestP12FromTheMiddleOfAGap(t *testing.T) {
+	t.Parallel()
 	m := journal.NewMirror(journal.MinHistory, 1)
 	ctx := context.Background()
 	require.NoError(t, m.Add(ctx, journaltest.Lines("ada: 1 2 3")))

@@ -18,6 +18,7 @@ import (
 )
 
 func TestWrongSettings(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, n.config())
 	stream, err := a.js.Stream(t.Context(), a.cfg.Stream)
@@ -56,6 +57,7 @@ func TestWrongSettings(t *testing.T) {
 }
 
 func TestAStreamMadeByOthers(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a := connect(t, n.config())
 	for name, c := range map[string]jetstream.StreamConfig{
@@ -74,6 +76,7 @@ func TestAStreamMadeByOthers(t *testing.T) {
 }
 
 func TestBadNames(t *testing.T) {
+	t.Parallel()
 	for _, name := range []string{"", "a.b", "a b", "a>"} {
 		_, err := Connect(t.Context(), Config{Stream: name})
 		assert.ErrorContains(t, err, "bad stream name")
@@ -81,6 +84,7 @@ func TestBadNames(t *testing.T) {
 }
 
 func TestNobodyThere(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	n.stop()
 	ctx, cancel := context.WithTimeout(t.Context(), consumerTimeout)
@@ -93,6 +97,7 @@ func TestNobodyThere(t *testing.T) {
 
 // Whatever else is in the stream is left out, by all alike.
 func TestForeignMessages(t *testing.T) {
+	t.Parallel()
 	n := startNode(t)
 	a, b := connect(t, n.config()), connect(t, n.config())
 	journaltest.NewRig(t, a).Add(journaltest.Lines("ada: one"))
@@ -106,6 +111,7 @@ func TestForeignMessages(t *testing.T) {
 
 // A stream that is gone, or begins again, ends the journal: there is no order to go on with.
 func TestTheStreamIsGone(t *testing.T) {
+	t.Parallel()
 	for name, again := range map[string]bool{"gone": false, "made again": true} {
 		t.Run(name, func(t *testing.T) {
 			n := startNode(t)
@@ -133,6 +139,7 @@ func TestTheStreamIsGone(t *testing.T) {
 
 // Where there is not enough storage, it says for what, and tries again: some may be freed.
 func TestNotEnoughStorage(t *testing.T) {
+	t.Parallel()
 	for most, want := range map[int64]string{
 		MinSize / 2:         "cannot create the stream, of 128 MiB: nats: API error",
 		MinSize + MinSize/2: "cannot create test-checkpoints, of 80 MiB: nats: API error",
