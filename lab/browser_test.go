@@ -32,7 +32,7 @@ func newTab(t *testing.T) *tab {
 		if err != nil {
 			continue
 		}
-		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(path))
+		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(path), chromedp.WSURLReadTimeout(wait.Left(t)))
 		ctx, stop := chromedp.NewExecAllocator(context.Background(), options...)
 		t.Cleanup(stop)
 		return (&tab{t, ctx}).beside()

@@ -62,6 +62,14 @@ func Deadline(t testing.TB) time.Time {
 	return deadline
 }
 
+// Left is the time until [Deadline], for what takes a timeout. It is an hour where there is none.
+func Left(t testing.TB) time.Duration {
+	if deadline := Deadline(t); !deadline.IsZero() {
+		return time.Until(deadline)
+	}
+	return time.Hour
+}
+
 // pause is the time between two looks of [Until].
 const pause = 10 * time.Millisecond
 

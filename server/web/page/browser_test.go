@@ -57,9 +57,7 @@ func (s *site) start(cfg broker.Config) {
 }
 
 func (s *site) stop() {
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	assert.NoError(s, s.broker.Shutdown(ctx))
+	assert.NoError(s, s.broker.Shutdown(wait.Context(s.TB)))
 	assert.ErrorIs(s, <-s.served, broker.ErrClosed)
 }
 
@@ -99,7 +97,7 @@ var chromium = sync.OnceValues(func() (context.Context, error) {
 		if err != nil {
 			continue
 		}
-		ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(path))...)
+		ctx, cancel := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.ExecPath(path), chromedp.WSURLReadTimeout(10*time.Minute))...)
 		ctx, cancelTab := chromedp.NewContext(ctx)
 		stopChromium = func() {
 			cancelTab()
