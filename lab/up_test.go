@@ -1,23 +1,29 @@
 package main
 
 import (
-	"strconv"
+	"fmt"
+	"os"
+	"os/exec"
 	"testing"
 
-	"pubsublab/e2e/ports"
-
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/e2e/ports"
+	"pubsublab/e2e/wait"
 )
 
 // The demo on several brokers ends by itself, with all nodes' exit codes 0, and
 // proves itself.
 func TestUpCluster(t *testing.T) {
+	t.Parallel()
 	if testing.Short() {
 		t.Skip("it takes long, and -short asks for short ones")
 	}
-	for _, name := range []string{"PUBSUB_PORT", "PUBSUB_HTTP_PORT"} {
-		t.Setenv(name, strconv.Itoa(ports.Free(t)))
-	}
-	t.Chdir("..")
-	require.NoError(t, (&up{Cluster: true, Nodes: "auto", Page: "127.0.0.1:0"}).Run(&signals{run: t.Context(), force: t.Context()}))
+	program, err := os.Executable()
+	require.NoError(t, err)
+	command := exec.CommandContext(wait.Context(t), program, "up", "--cluster")
+	command.Dir = ".."
+	command.Env = append(os.Environ(), asLab+"=1", fmt.Sprint("PUBSUB_PORT=", ports.Free(t)), fmt.Sprint("PUBSUB_HTTP_PORT=", ports.Free(t)))
+	output, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", output)
 }
