@@ -67,8 +67,9 @@ func newBuffer(size int, rest []byte) []byte {
 	return buf
 }
 
-// SetBuffers has the Decoder take its next buffers from next. It returns one of so many bytes, 4 KiB
-// or twice the longest line, that begins with rest. The Decoder does not use the one before any more.
+// SetBuffers has the Decoder take its next buffers from next. It returns one of so many bytes, from
+// 4 KiB to twice the longest line, that begins with rest. The Decoder does not use the one before any
+// more.
 func (d *Decoder) SetBuffers(next func(size int, rest []byte) []byte) { d.next = next }
 
 // SetUnframed makes each read one message until the first LF arrives (P3). An LF right at the start
@@ -97,7 +98,7 @@ func (d *Decoder) Space() []byte {
 	size := len(d.buf)
 	switch {
 	case d.full || len(rest) >= size-1:
-		size = d.large()
+		size = min(4*size, d.large()) // a burst of some lines needs no more
 	case len(rest) == 0 && d.small > smallReads && !d.unframed:
 		size = min(idleBuffer, d.large())
 	}

@@ -42,6 +42,8 @@ func TestNeverEndingLineStaysBounded(t *testing.T) {
 func TestBufferFollowsTheLoad(t *testing.T) {
 	d := NewDecoder(MaxLine, nil)
 	require.Less(t, len(d.Space()), idleBuffer, "an idle publisher holds little")
+	fill(d, bytes.Repeat([]byte{'\n'}, idleBuffer))
+	require.LessOrEqual(t, len(d.Space()), 4*idleBuffer, "and a little more for some lines at once")
 	for range 20 {
 		fill(d, bytes.Repeat([]byte{'\n'}, 2*MaxLine))
 	}
