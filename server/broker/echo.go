@@ -100,7 +100,7 @@ func (e *echo) open() (run func() error, err error) {
 func (e *echo) follow(ctx context.Context, cursor *feed.Cursor, wake <-chan struct{}) error {
 	var pieces [64][]byte // three are a line at least
 	for {
-		run, err := cursor.Next(pieces[:0])
+		run, err := cursor.Next(func() [][]byte { return pieces[:0] })
 		if err != nil {
 			return err
 		}

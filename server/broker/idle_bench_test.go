@@ -61,7 +61,7 @@ func benchmarkBesideIdle(b *testing.B, idle int, filter func(n int) string) {
 		require.NoError(b, err)
 		cursor, err := broker.feeds.Open(context.Background(), f, protocol.Plain, protocol.From{}, func() {}, nil)
 		require.NoError(b, err)
-		data, err := cursor.Next(make([][]byte, 0, 1))
+		data, err := cursor.Next(func() [][]byte { return make([][]byte, 0, 1) })
 		require.NoError(b, err)
 		require.Empty(b, data, "it is parked")
 	}

@@ -176,10 +176,12 @@ var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
 // all whether the client took everything. Where a connection cannot write without waiting, as with
 // TLS, it sends a copy of a piece, and waits until that is taken.
 func (s *session) sendSome() (idle, all bool, err error) {
-	out := outgoings.Get().(*outgoing)
-	run, err := s.cursor.Next(out.run[:0])
+	var out *outgoing
+	run, err := s.cursor.Next(func() [][]byte {
+		out = outgoings.Get().(*outgoing)
+		return out.run[:0]
+	})
 	if err != nil || len(run) == 0 {
-		outgoings.Put(out)
 		return err == nil, true, err
 	}
 	if c, ok := s.conn.(*conn); ok {

@@ -88,15 +88,18 @@ func (b *block) estimate(e *journal.Entry) int {
 	return len(e.Lines) + heads
 }
 
-// read renders what the segment has and the block has not. It appends the pieces from an offset on to
-// run, as many as that has capacity for, and returns whether the block is all there will be.
-func (s *Set) read(b *block, off int, run [][]byte) (_ [][]byte, complete bool) {
+// read renders what the segment has and the block has not. It returns the pieces from an offset on, as
+// many as there is room for, and whether the block is all there will be.
+func (s *Set) read(b *block, off int, room func() [][]byte) (run [][]byte, complete bool) {
 	b.mu.Lock()
 	grown := 0
 	if b.segment != nil {
 		grown = b.render(&s.spare)
 	}
 	for data := range b.from(off) {
+		if len(run) == 0 {
+			run = room()
+		}
 		if len(run) == cap(run) {
 			break
 		}

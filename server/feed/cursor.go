@@ -73,42 +73,44 @@ func (c *Cursor) Expendable() {
 }
 
 // Direct has send called instead of the wake function of Open, on the goroutine that appended what the
-// cursor waited for, when that is little. No lock is held, but send must not wait for anybody: what
-// would have to wait is for another goroutine. Direct is called right after Open.
+// cursor waited for, when that is little. No lock is held, but send must not wait for anybody, except
+// for its turn in Next, which others give up without waiting: what would have to wait is for another
+// goroutine. Direct is called right after Open.
 func (c *Cursor) Direct(send func()) {
 	c.set.mu.Lock()
 	defer c.set.mu.Unlock()
 	c.direct = send
 }
 
-// Next appends to run all there is to send for now, or as many pieces as run has capacity for. The
-// bytes do not change until the next call of Next, LetGo or Close, one of which must follow without
-// waiting for anybody: few blocks are held at once, and others wait for their turn. Where there is
-// nothing, it parks the
-// cursor and returns nothing: from then on the cursor belongs to whoever its wake function lets
-// call Next again. It waits only for its turn, and for what the journal has to fetch first, until
-// the ctx of Open ends. The error is io.EOF at the end of a closed journal, ErrSlow when the cursor
-// was cut off, what Interrupt was given, or why nothing can be fetched.
-func (c *Cursor) Next(run [][]byte) ([][]byte, error) {
+// Next returns all there is to send for now, or as many pieces as there is room for. It asks for that
+// room, an empty run, when there is something to put in, so that nobody holds one who waits; a lock
+// is held then. The bytes do not change until the next call of Next, LetGo or Close, one of which
+// must follow without waiting for anybody: few blocks are held at once, and others wait for their
+// turn. Where there is nothing, it parks the cursor and returns nothing: from then on the cursor
+// belongs to whoever its wake function lets call Next again. It waits only for its turn, and for
+// what the journal has to fetch first, until the ctx of Open ends. The error is io.EOF at the end of
+// a closed journal, ErrSlow when the cursor was cut off, what Interrupt was given, or why nothing
+// can be fetched.
+func (c *Cursor) Next(room func() [][]byte) ([][]byte, error) {
 	for {
 		if err := c.stopped.Load(); err != nil {
 			return nil, *err
 		}
 		if len(c.preamble) > 0 {
 			c.excused.Store(false)
-			return append(run, c.preamble[c.told:]), nil
+			return append(room(), c.preamble[c.told:]), nil
 		}
 		if c.segment == nil {
 			return nil, io.EOF
 		}
 		c.hold()
-		found, complete := c.set.read(c.block, c.off, run)
+		run, complete := c.set.read(c.block, c.off, room)
 		switch {
-		case len(found) > len(run):
+		case len(run) > 0:
 			if c.excused.Load() {
 				c.excused.Store(false)
 			}
-			return found, nil
+			return run, nil
 		case !complete:
 			if c.park() {
 				return nil, nil
@@ -162,7 +164,7 @@ func (c *Cursor) LetGo() {
 func (c *Cursor) hold() {
 	if c.block == nil {
 		c.block = c.set.acquire(c.feed, c.segment)
-		c.set.read(c.block, 0, nil)
+		c.set.read(c.block, 0, func() [][]byte { return nil })
 	}
 	if c.entry > 0 || c.line > 0 {
 		c.off, c.before = c.block.at(c.entry, c.line)

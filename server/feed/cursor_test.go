@@ -55,7 +55,7 @@ func TestLongLinesAreNotCopied(t *testing.T) {
 	}
 	b.j.Add(journaltest.Lines("ada: "+long+"1 "+long+"2"), journaltest.Lines("ada: short"))
 	for i, c := range cursors {
-		run, err := c.Next(make([][]byte, 0, 8))
+		run, err := c.Next(room(8))
 		require.NoError(t, err)
 		require.Equal(t, from(b.render("", formats[i]), 1), string(joined(run)))
 		if !formats[i].Verbatim() {
@@ -65,7 +65,7 @@ func TestLongLinesAreNotCopied(t *testing.T) {
 		require.Len(t, run, 5, "a head, a line, a head, a line, and what is short")
 		entries, _ := c.segment.Entries(0)
 		require.Same(t, &entries[0].Lines[0], &run[1][0])
-		run, err = c.Next(make([][]byte, 0, 3))
+		run, err = c.Next(room(3))
 		require.NoError(t, err)
 		require.Len(t, run, 3, "no more than there is room for")
 	}
@@ -231,4 +231,27 @@ func TestInterruptBeforeNext(t *testing.T) {
 		require.Equal(t, first, err, "the first error counts, from then on")
 	}
 	require.Zero(t, c.Close())
+}
+
+// Who has nothing to send for now, or waits for a turn, is given no room: it would only keep it.
+func TestRoomIsForWhatIsThere(t *testing.T) {
+	b := newRig(t, 0, Config{})
+	c := b.open("", protocol.Plain, protocol.From{})
+	asked := 0
+	once := func() [][]byte {
+		asked++
+		return make([][]byte, 0, 1)
+	}
+	run, err := c.Next(once)
+	require.NoError(t, err)
+	require.Empty(t, run)
+	require.Zero(t, asked)
+	b.j.Add(journaltest.Lines("ada: " + strings.Repeat("x ", 4096))) // a segment
+	run, err = c.Next(once)
+	require.NoError(t, err)
+	c.Advance(len(joined(run)))
+	run, err = c.Next(once) // it goes on to the next segment, and finds nothing there
+	require.NoError(t, err)
+	require.Empty(t, run)
+	require.Equal(t, 1, asked)
 }

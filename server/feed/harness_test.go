@@ -54,9 +54,12 @@ func (b *rig) openCut(filter string, format protocol.Format, from protocol.From,
 	return c
 }
 
+// room is for so many pieces.
+func room(pieces int) func() [][]byte { return func() [][]byte { return make([][]byte, 0, pieces) } }
+
 // next is Next, of all pieces in one.
 func next(c *Cursor) ([]byte, error) {
-	run, err := c.Next(make([][]byte, 0, 1024))
+	run, err := c.Next(room(1024))
 	return joined(run), err
 }
 
@@ -168,7 +171,7 @@ func (b *rig) rendered(c *Cursor) (entries int) {
 // data is all that is rendered of the cursor's segment.
 func (c *Cursor) data() (data []byte, complete bool) {
 	c.hold()
-	run, complete := c.set.read(c.block, 0, make([][]byte, 0, 1024))
+	run, complete := c.set.read(c.block, 0, room(1024))
 	return joined(run), complete
 }
 
