@@ -237,6 +237,7 @@ func TestInterruptBeforeNext(t *testing.T) {
 func TestRoomIsForWhatIsThere(t *testing.T) {
 	b := newRig(t, 0, Config{})
 	c := b.open("", protocol.Plain, protocol.From{})
+	defer c.Close()
 	asked := 0
 	once := func() [][]byte {
 		asked++
