@@ -18,7 +18,8 @@ type spare struct {
 // leastSpare is the least memory that is worth keeping.
 const leastSpare = 4 << 10
 
-// put takes memory that nobody can see any more, and keeps limit bytes in all.
+// put takes memory that nobody can see any more, and keeps limit bytes in all, none where that is
+// negative.
 func (s *spare) put(data []byte, limit int) {
 	if cap(data) < leastSpare {
 		return
@@ -28,7 +29,7 @@ func (s *spare) put(data []byte, limit int) {
 	s.free = append(s.free, data[:0])
 	s.size += cap(data)
 	n := 0
-	for ; s.size > limit; n++ {
+	for ; n < len(s.free) && s.size > limit; n++ {
 		s.size -= cap(s.free[n])
 	}
 	s.free = slices.Delete(s.free, 0, n)

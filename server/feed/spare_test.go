@@ -35,4 +35,7 @@ func TestSpareMemoryIsBounded(t *testing.T) {
 	s.put(make([]byte, 40_000), 35_000)
 	require.Empty(t, s.free)
 	require.Zero(t, s.size)
+	s.put(make([]byte, 10_000), -1) // the cache is over its size, and drops more
+	require.Empty(t, s.free)
+	require.Zero(t, s.size)
 }
