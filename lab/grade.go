@@ -15,7 +15,7 @@ import (
 // grading is lab grade: it grades somebody's implementation, or a folder of them.
 type grading struct {
 	Dir         string        `arg:"" optional:"" type:"existingdir" help:"Folder of a submission: what it is, how it is built and how it is started is found out, or read from its grade.yaml."`
-	Task        int           `placeholder:"N" help:"Step of the assignment, 1 to 4: with its rubric, and of the solutions in DIR the one of this step (default: one rubric for steps 1 to 3, and the furthest solution)."`
+	Task        int           `placeholder:"N" help:"Step of the assignment, 1 to 4: with its rubric, and of the solutions in DIR the one of this step (default: the rubric of step 2, unless DIR says another one, and the furthest solution)."`
 	Find        bool          `help:"Only find out how the submission in DIR is started, and grade nothing."`
 	Write       bool          `help:"Write what was found to DIR/grade.yaml, too; without this, nothing is written into DIR."`
 	ServerCmd   string        `xor:"server" placeholder:"COMMAND" help:"Command of the server, with {port} where the port goes, instead of what would be found in DIR. No shell runs it; it runs in DIR, or here."`
@@ -24,7 +24,7 @@ type grading struct {
 	ServerImage string        `xor:"server" placeholder:"IMAGE" help:"Image of the server; its argument is the port."`
 	ClientImage string        `xor:"client" placeholder:"IMAGE" help:"Image of the client; its arguments are HOST PORT ROLE."`
 	Rubric      string        `placeholder:"FILE" help:"What is graded, and with how many points (default: see --print-rubric)."`
-	PrintRubric bool          `help:"Print the default rubric, to change it, and exit."`
+	PrintRubric bool          `help:"Print the rubric, that of --task, to change it, and exit."`
 	Seed        *uint64       `placeholder:"N" help:"Repeat a run: the seed of the random words in messages (default: another one each time)."`
 	Timeout     time.Duration `default:"4s" help:"How long to wait before something counts as absent (${default})."`
 	FailUnder   float64       `placeholder:"PERCENT" help:"Exit with 1 when a submission has fewer percent of the points, the bonus not counted."`

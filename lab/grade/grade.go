@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"pubsublab/lab/grade/checks"
@@ -75,8 +76,21 @@ func Grade(ctx context.Context, run runner.Runner, o Options) (*Result, error) {
 	for _, s := range o.Rubric.Stages {
 		r.Stages = append(r.Stages, stage(s, outcomes))
 	}
+	r.Remarks = append(r.Remarks, crashes(r.Stages)...)
 	r.Stages = slices.DeleteFunc(r.Stages, func(s Stage) bool { return len(s.Checks) == 0 })
 	return r, stopped
+}
+
+// crashes are remarks on extras of which the server ended: it costs nothing, and its author should know.
+func crashes(stages []Stage) (remarks []string) {
+	for _, s := range stages {
+		for _, c := range s.Checks {
+			if c.Status == Absent && strings.HasPrefix(c.What, "The server ended") {
+				remarks = append(remarks, fmt.Sprintf("%s That was when “%s” was tried, an extra, so it costs nothing.", c.What, c.Title))
+			}
+		}
+	}
+	return remarks
 }
 
 // slowStart is how long a server may take to start before the report says so.

@@ -83,7 +83,7 @@ func (s *schedule) one(ctx context.Context, c checks.Check) (err error) {
 		}
 		close(o.done)
 	}()
-	for _, id := range slices.Concat(c.Needs, c.After, c.Shares) {
+	for _, id := range slices.Concat(c.Needs, c.Shares) {
 		below := s.outcomes[id]
 		if below == nil {
 			continue // about a client, and there is none, or nobody asked for it
@@ -231,7 +231,7 @@ func (s *schedule) try(ctx context.Context, c checks.Check, o *outcome) error {
 func (s *schedule) excuse(c checks.Check, o *outcome) {
 	for _, id := range c.Shares {
 		if other := s.outcomes[id]; other != nil && other.status == Failed {
-			o.status, o.blockedBy, o.runs, o.wrong = Blocked, id, 0, 0
+			o.status, o.blockedBy, o.charged, o.runs, o.wrong = Blocked, id, checks.Find(id).Foundation, 0, 0
 			o.finding = harness.Finding{What: fmt.Sprintf("It failed, too, as it does where “%s” fails.", checks.Find(id).Title)}
 			return
 		}

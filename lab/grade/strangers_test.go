@@ -103,7 +103,7 @@ func (s stranger) test(t *testing.T, all bool) {
 			again := s.grade(t, commands, task, 2, s.Fails)
 			one, _, _ := r.Points()
 			two, _, _ := again.Points()
-			assert.Equal(t, one, two, "two seeds give different points")
+			assert.Equal(t, one, two, "two seeds give different points:\n%s\n%s", described(r), described(again))
 		}
 	}
 	for name, f := range s.Faults {

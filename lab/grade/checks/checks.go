@@ -18,7 +18,6 @@ type Check struct {
 	Title string
 	From  string   // the sentences of docs/assignment.md that demand it: "A7", "A4, A10"
 	Needs []string // IDs of what it builds on, before it in the catalogue
-	After []string // IDs of what has to be over before, however it ends
 	// Shares are IDs of checks in whose faults it fails, too, and can do without them otherwise: where
 	// one of them failed, its own failure is not charged. What it cannot do without is in Needs.
 	Shares []string
@@ -47,6 +46,7 @@ var All = []Check{
 	pairNotToPublishers,
 	pairOrder,
 	pairTogether,
+	clientPublishes,
 	pairTerminate,
 	pairLastBeforeTerminate,
 	pairAfterTerminate,
@@ -56,6 +56,7 @@ var All = []Check{
 	pairAfterInterrupt,
 	pairNewcomers,
 	pairKilled,
+	pairEmptyLine,
 	pairInterruptServer,
 	// The server alone.
 	serverTakesPort,
@@ -65,14 +66,12 @@ var All = []Check{
 	serverShowsRoles,
 	serverShowsMessages,
 	roleCase,
+	silentClient,
 	survivesCleanClose,
 	survivesReset,
 	survivesMidMessage,
-	silentClient,
 	serverMany,
 	restartsAtOnce,
-	// The client, through a relay.
-	clientPublishes,
 	// One client without a role.
 	linesShown,
 	linesMany,

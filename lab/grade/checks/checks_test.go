@@ -9,12 +9,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/grade/harness"
 )
 
 func TestChecksAreInOrder(t *testing.T) {
 	before := map[string]bool{}
 	for _, c := range All {
-		for _, below := range slices.Concat(c.Needs, c.After, c.Shares) {
+		for _, below := range slices.Concat(c.Needs, c.Shares) {
 			assert.True(t, before[below], "%s builds on %s, which has to be before it", c.ID, below)
 		}
 		assert.False(t, before[c.ID], "%s is there twice", c.ID)
@@ -82,5 +84,45 @@ func TestAsMessage(t *testing.T) {
 		m: -1,
 	} {
 		assert.Equal(t, want, asMessage([]byte(data), []byte("terminate")), "%q", data)
+	}
+}
+
+// What a client sends between messages is no message of its own accord.
+func TestShownAlone(t *testing.T) {
+	const one, two = "m1-k3vq9x-001.", "m1-k3vq9x-002."
+	for _, test := range []struct {
+		sent, shown string
+		alone       bool
+	}{
+		{one + "\nYour message: \n" + two, "[FROM 1.2.3.4:50] : " + one + "\n[FROM 1.2.3.4:50] : Your message: \n[FROM 1.2.3.4:50] : " + two + "\n", true},
+		{one + "Your message: " + two, one + "\nYour message:\n" + two + "\n", true},
+		{one + "\nYour message: \n" + two, "[FROM a] : " + one + "\nYour message: \n[FROM a] : " + two + "\n", false},
+		{one + "\"}\n{\"text\": \"" + two, "{\"text\": \"" + one + "\"}\n{\"text\": \"" + two + "\"}\n", false},
+		{one + "END\n" + two, one + "END\n" + two + "END\n", false},
+		{one + "\nPOST / HTTP/1.1\n" + two, one + "\n" + two + "\n", false},
+	} {
+		parts := between([]byte(test.sent))
+		alone := slices.ContainsFunc(parts, func(text []byte) bool { return shownAlone([]byte(test.shown), text) })
+		assert.Equal(t, test.alone, alone, "%q, shown as %q: %q", test.sent, test.shown, parts)
+	}
+	assert.Len(t, between([]byte(one+"\nPOST /\nHost: a\n"+two+"\nPOST /\nHost: a\n"+two)), 2, "each once")
+}
+
+// A line holds parts of two messages only where a server mixes what it sends.
+func TestMixedLine(t *testing.T) {
+	one, two := &harness.Participant{Name: "publisher 1"}, &harness.Participant{Name: "publisher 2"}
+	const warm, a, b, c = "m1-k3vq9x-001.", "m1-k3vq9x-002.", "m2-abcdef-002.", "m1-k3vq9x-003."
+	from := map[string]*harness.Participant{a: one, b: two, c: one}
+	for data, want := range map[string]string{
+		"[FROM x:1] : " + warm + "\n[FROM x:1] : [FROM x:2] : " + a + b + "\n\n":      "[FROM x:1] : [FROM x:2] : " + a + b,
+		"[FROM x:1] : " + warm + "\n[FROM x:1] : [FROM x:2] : " + a + "\n" + b + "\n": "[FROM x:1] : [FROM x:2] : " + a,
+		"[FROM x:1] : " + warm + "\n[FROM x:1] : " + a + "\n[FROM x:2] : " + b:        "",
+		"[FROM x:1] : " + warm + "\n[FROM x:1] : " + a + c + "\n":                     "",
+		"[FROM x:1] : " + warm + "[FROM x:1] : " + a + "[FROM x:2] : " + b:            "",
+		warm + "\n" + a + "\n" + b + "\n":                                             "",
+		warm + "\n" + a + b + "\n":                                                    a + b,
+	} {
+		line, _ := mixedLine([]byte(data), from)
+		assert.Equal(t, want, line, "%q", data)
 	}
 }

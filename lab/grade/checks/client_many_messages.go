@@ -37,3 +37,27 @@ func runClientManyMessages(ctx context.Context, g *Suite) (*harness.Finding, err
 	}
 	return p.lost(m, to), nil
 }
+
+// typed is a pair of clients at terminals and messages that were typed at the publisher, at the pace
+// of the submission. The caller closes the pair, unless there is a finding.
+func (g *Suite) typed(ctx context.Context, label string, count int) (*pair, []harness.Message, *harness.Finding, error) {
+	r, err := g.Start(ctx, label)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	r.Terminals = true
+	p := &pair{ServerRun: r}
+	var f *harness.Finding
+	if p.subscribers, p.publishers, f = r.Populate(ctx, 1, 1); f != nil {
+		r.Close()
+		return nil, nil, f, nil
+	}
+	var messages []harness.Message
+	for range r.Count(count) {
+		messages = append(messages, p.publishers[0].Next(""))
+		if r.Say(ctx, messages[len(messages)-1]) != nil {
+			break // it has ended, and what is typed then is lost
+		}
+	}
+	return p, messages, nil, nil
+}

@@ -5,69 +5,72 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"unicode"
 
 	"pubsublab/lab/grade/harness"
 )
 
 // clientPublishes is the check client-publishes:
 //
-//	typed: m1, m2, m3
-//	the client ──m1, m2, m3──▶ relay ──▶ server      and nothing between them
+//	typed: m1, m2
+//	a publisher ──m1, "Your message:", m2──▶ server      the client's own words
+//	a subscriber shows: ... m1, ... Your message:, ... m2
+//
+// What else a client sends is its own business, as long as nobody is shown it as a message.
 var clientPublishes = Check{
 	ID:     "client-publishes",
-	Title:  "a line typed at a publisher is sent, and nothing else",
+	Title:  "nothing is published but what is typed",
 	From:   "A3, A7",
-	Needs:  []string{"server-delivers", "pair-works"},
+	Needs:  []string{"pair-works"},
 	Client: true,
-	Socket: true,
-	Run:    runClientPublishes,
+	Pair:   true,
+	Run:    onPair(1, 1, runClientPublishes),
 }
 
-func runClientPublishes(ctx context.Context, g *Suite) (*harness.Finding, error) {
-	p, messages, f, err := g.typed(ctx, "client-publishes", 3)
-	if f != nil || err != nil {
-		return f, err
-	}
-	defer p.Close()
-	from := p.publishers[0]
-	said := from.Terminal().Sent()
-	first, last := bytes.Index(said, []byte(messages[0].Token)), bytes.Index(said, []byte(messages[len(messages)-1].Token))
-	if first < 0 || last < first {
-		return notTried("what the client sends cannot be read")
-	}
-	for line := range bytes.Lines(said[first:last]) {
-		if text := bytes.TrimSpace(line); len(text) > 0 && !harness.TokenShape.Match(text) {
-			wrong := harness.Step{At: p.Now(), Kind: harness.Wrong, From: from.Name, To: harness.ServerName, Data: slices.Clone(text)}
-			return &harness.Finding{
-				What:    fmt.Sprintf("The client sent %q between two messages, which nobody had typed.", text),
-				Cause:   "What is meant for the screen goes to the socket.",
-				Excerpt: append(p.Excerpt(p.publishers, harness.Tokens(messages)), wrong),
-			}, nil
+func runClientPublishes(ctx context.Context, p *pair) *harness.Finding {
+	p.talked(ctx)
+	for _, from := range p.publishers {
+		for _, text := range between(from.Terminal().Sent()) {
+			for _, s := range p.subscribers {
+				if !shownAlone(s.Received.Bytes(), text) {
+					continue
+				}
+				wrong := harness.Step{At: p.Now(), Kind: harness.Wrong, From: harness.ServerName, To: s.Name, Data: text}
+				return &harness.Finding{
+					What:    fmt.Sprintf("%s sent %q between two messages, which nobody had typed, and %s showed it as a message.", upper(from.Name), text, s.Name),
+					Cause:   "What is meant for the publisher's own screen, as a question or a prompt, is sent to the server: print it instead.",
+					Excerpt: append(p.Excerpt([]*harness.Participant{from, s}, []string{last(from)}), wrong),
+				}
+			}
 		}
 	}
-	return nil, nil
+	return nil
 }
 
-// typed is a pair of clients at terminals and messages that were typed at the publisher, at the pace
-// of the submission. The caller closes the pair, unless there is a finding.
-func (g *Suite) typed(ctx context.Context, label string, count int) (*pair, []harness.Message, *harness.Finding, error) {
-	r, err := g.Start(ctx, label)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	r.Terminals = true
-	p := &pair{ServerRun: r}
-	var f *harness.Finding
-	if p.subscribers, p.publishers, f = r.Populate(ctx, 1, 1); f != nil {
-		r.Close()
-		return nil, nil, f, nil
-	}
-	var messages []harness.Message
-	for range r.Count(count) {
-		messages = append(messages, p.publishers[0].Next(""))
-		if r.Say(ctx, messages[len(messages)-1]) != nil {
-			break // it has ended, and what is typed then is lost
+// between is what stands between the messages that a client sent, in parts as lines and zeros divide
+// it, as far as it could be words.
+func between(sent []byte) (parts [][]byte) {
+	all := harness.Occurrences(sent)
+	for i := 1; i < len(all); i++ {
+		for part := range bytes.FieldsFuncSeq(sent[all[i-1].End:all[i].Start], func(r rune) bool { return r == '\n' || r == '\r' || r == 0 }) {
+			part = bytes.TrimSpace(part)
+			words := bytes.ContainsFunc(part, unicode.IsLetter)
+			if known := slices.ContainsFunc(parts, func(p []byte) bool { return bytes.Equal(p, part) }); words && !known {
+				parts = append(parts, part)
+			}
 		}
 	}
-	return p, messages, nil, nil
+	return parts
+}
+
+// shownAlone reports whether a text is shown as messages are, on a line of its own.
+func shownAlone(shown, text []byte) bool {
+	leads := leadsOf(shown)
+	for line := range bytes.Lines(shown) {
+		at := bytes.Index(line, text)
+		if at >= 0 && !harness.TokenShape.Match(line) && leads[lead(line, at)] && bytes.Equal(bytes.TrimSpace(line[at:]), text) {
+			return true
+		}
+	}
+	return false
 }

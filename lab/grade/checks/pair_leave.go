@@ -9,8 +9,12 @@ import (
 	"pubsublab/lab/grade/harness/runner"
 )
 
-// endLimit is how long a program may take to end when it was asked to.
-const endLimit = 5 * time.Second
+// endLimit is how long a program may take to end when it was asked to; longer where it also takes long
+// to start, or for a message.
+func (p *pair) endLimit() time.Duration {
+	const least = 5 * time.Second
+	return max(least, p.Timeout, 5*p.need, 2*p.start).Round(time.Second)
+}
 
 // How a client can leave.
 const (
@@ -32,10 +36,9 @@ func (p *pair) leaves(ctx context.Context, role, way string) (*harness.Participa
 		if role == runner.Publisher {
 			p.goodbye(ctx, c)
 		}
-		limit := max(p.Timeout, endLimit, 5*p.need)
-		ended = c.Terminate() == nil && p.until(ctx, limit, c.Closed) || c.Closed()
+		ended = c.Terminate() == nil && p.until(ctx, p.endLimit(), c.Closed) || c.Closed()
 	case byInterrupt:
-		ended = pressed(ctx, c.Terminal().Program, endLimit)
+		ended = pressed(ctx, c.Terminal().Program, p.endLimit())
 	}
 	if !ended {
 		c.HangUp()
@@ -78,7 +81,7 @@ func pressed(ctx context.Context, program *runner.Program, limit time.Duration) 
 // goesOn is that a client did not end.
 func (p *pair) goesOn(c *harness.Participant, what, cause string) *harness.Finding {
 	return &harness.Finding{
-		What:    fmt.Sprintf("%s at %s, and it did not end within %v.", what, c.Name, max(endLimit, p.Timeout)),
+		What:    fmt.Sprintf("%s at %s, and it did not end within %v.", what, c.Name, p.endLimit()),
 		Cause:   cause,
 		Excerpt: append(p.Excerpt([]*harness.Participant{c}, []string{harness.Terminate}), p.words(c)...),
 	}

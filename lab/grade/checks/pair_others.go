@@ -98,7 +98,7 @@ func (p *pair) goneBefore(ctx context.Context, role, way string) *harness.Findin
 // pairNewcomers is the check pair-newcomers:
 //
 //	a publisher and a subscriber have left (Ctrl+C)
-//	publisher 3 and subscriber 3 come: messages of both publishers reach both subscribers
+//	publisher 3 and subscriber 3 come: messages of both publishers reach both subscribers, once
 var pairNewcomers = Check{
 	ID:     "pair-newcomers",
 	Title:  "those that come after others have left are served",
@@ -113,11 +113,18 @@ var pairNewcomers = Check{
 			}
 		}
 		const when = "after a publisher and a subscriber had left and others had come"
+		before, _ := p.say(ctx, p.publishers[0], p.subscribers)
 		deaf, f := p.join(ctx, runner.Publisher, runner.Subscriber)
 		if f == nil && p.deaf == nil { // otherwise it was so before
 			f = deaf
 		}
 		if f != nil {
+			return p.after(when, f)
+		}
+		m, _ := p.say(ctx, p.publishers[len(p.publishers)-1], p.subscribers)
+		p.Settle(ctx)
+		if f := p.doubled(m); f != nil && p.doubled(before) == nil { // otherwise it was so before
+			f.Cause = "The place of one who has left in a list is filled again, or one that came again is there twice: take a client out of all lists when it leaves."
 			return p.after(when, f)
 		}
 		return nil

@@ -31,9 +31,9 @@ func runPairInterruptServer(ctx context.Context, p *pair) *harness.Finding {
 		shown[i] = c.Received.Len()
 	}
 	p.Stopped = true
-	if !pressed(ctx, p.Program, endLimit) {
+	if !pressed(ctx, p.Program, p.endLimit()) {
 		return &harness.Finding{
-			What:    fmt.Sprintf("Ctrl+C was pressed twice at the server while clients were connected, and it did not end within %v.", endLimit),
+			What:    fmt.Sprintf("Ctrl+C was pressed twice at the server while clients were connected, and it did not end within %v.", p.endLimit()),
 			Cause:   "It catches the interrupt and goes on, or waits for threads that do not end while their clients are there (make them daemons).",
 			Excerpt: append(p.Excerpt(clients, nil), p.Ended()...),
 		}
@@ -63,7 +63,7 @@ func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *
 		}
 	}
 	if !noticed && c.Terminate() == nil {
-		noticed = wait(endLimit)
+		noticed = wait(p.endLimit())
 	}
 	const flood = 8 << 10 // bytes in half a second, more than a person reads
 	if noticed && !c.Closed() {
@@ -81,7 +81,7 @@ func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *
 		return nil
 	}
 	return &harness.Finding{
-		What:    fmt.Sprintf("The server was ended with Ctrl+C, and %s neither ended nor said anything for %v.", c.Name, endLimit),
+		What:    fmt.Sprintf("The server was ended with Ctrl+C, and %s neither ended nor said anything for %v.", c.Name, p.endLimit()),
 		Cause:   "It does not see that recv() returns nothing, or fails, when the connection has ended.",
 		Excerpt: append(p.Excerpt([]*harness.Participant{c}, nil), p.words(c)...),
 	}

@@ -150,7 +150,18 @@ var pairWorks = Check{
 	Foundation: true,
 	Client:     true,
 	Pair:       true,
-	Run:        onPair(1, 1, func(context.Context, *pair) *harness.Finding { return nil }),
+	Run:        runPairWorks,
+}
+
+func runPairWorks(ctx context.Context, g *Suite) (*harness.Finding, error) {
+	f, err := onPair(1, 1, func(context.Context, *pair) *harness.Finding { return nil })(ctx, g)
+	if f == nil || err != nil {
+		return f, err
+	}
+	if one, err := g.oneAtATime(ctx); one != nil || err != nil { // which says more
+		return one, err
+	}
+	return f, nil
 }
 
 // pairDelivers is the check pair-delivers:
@@ -190,20 +201,25 @@ var pairNotDoubled = Check{
 	Pair:   true,
 	Run: onPair(1, 1, func(ctx context.Context, p *pair) *harness.Finding {
 		t := p.talked(ctx)
-		for _, s := range p.subscribers {
-			n := counts(s)
-			for _, m := range append(t.slow, t.together...) {
-				if n[m.Token] > 1 && s.Terminal().Count(m.Token) != 1 {
-					return &harness.Finding{
-						What:    fmt.Sprintf("%q was typed once at %s, and %s showed it %d times.", m.Token, m.From.Name, s.Name, n[m.Token]),
-						Cause:   "A subscriber is in the server's list more than once, or two loops send the same message.",
-						Excerpt: p.story(m.From, s, m.Token),
-					}
+		return p.doubled(append(t.slow, t.together...)...)
+	}),
+}
+
+// doubled is that a subscriber shows one of some messages more than once; nil when none does.
+func (p *pair) doubled(messages ...harness.Message) *harness.Finding {
+	for _, s := range p.subscribers {
+		n := counts(s)
+		for _, m := range messages {
+			if n[m.Token] > 1 && s.Terminal().Count(m.Token) != 1 {
+				return &harness.Finding{
+					What:    fmt.Sprintf("%q was typed once at %s, and %s showed it %d times.", m.Token, m.From.Name, s.Name, n[m.Token]),
+					Cause:   "A subscriber is in the server's list more than once, or two loops send the same message.",
+					Excerpt: p.story(m.From, s, m.Token),
 				}
 			}
 		}
-		return nil
-	}),
+	}
+	return nil
 }
 
 // pairNotToPublishers is the check pair-not-to-publishers:

@@ -16,7 +16,7 @@ var serverDelivers = Check{
 	From:       "A7",
 	Foundation: true,
 	Needs:      []string{"server-starts"},
-	After:      []string{"pair-works"},
+	Shares:     []string{"pair-works"},
 	Alone:      true,
 	Run:        runServerDelivers,
 }

@@ -23,10 +23,7 @@ var terminateIsNoMessage = Check{
 // asMessage is where a word was received with the same before it on its line as messages have, numbers
 // aside, or -1: a server may well say that somebody has left, and how.
 func asMessage(data, word []byte) int {
-	leads := map[string]bool{}
-	for _, s := range harness.Occurrences(data) {
-		leads[lead(data, s.Start)] = true
-	}
+	leads := leadsOf(data)
 	for at := 0; ; at += len(word) {
 		next := bytes.Index(harness.Lower(data[at:]), word)
 		if next < 0 {
@@ -39,6 +36,15 @@ func asMessage(data, word []byte) int {
 }
 
 var numbers = regexp.MustCompile(`[0-9]+`)
+
+// leadsOf are what stands before messages.
+func leadsOf(data []byte) map[string]bool {
+	leads := map[string]bool{}
+	for _, s := range harness.Occurrences(data) {
+		leads[lead(data, s.Start)] = true
+	}
+	return leads
+}
 
 // lead is what stands before a place on its line, behind the message before it.
 func lead(data []byte, at int) string {

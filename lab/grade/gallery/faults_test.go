@@ -238,6 +238,37 @@ var faults = map[string]func(*rig) bool{
 		r.timeout *= 3 // a hundred answers are awaited, and none of them may be taken for lost that is only late
 		return crowd(r) == 100 && !r.server.output.over()
 	},
+	"doubles-for-newcomers": func(r *rig) bool {
+		r.must("SUBSCRIBER").leave()
+		subscriber, publisher, message := r.must("SUBSCRIBER"), r.must("PUBLISHER"), word("m")
+		publisher.say(message)
+		r.fence(subscriber)
+		return strings.Count(subscriber.said.String(), message) == 2
+	},
+	"mixes-lines": func(r *rig) bool {
+		subscriber, publishers := r.must("SUBSCRIBER"), []*peer{r.must("PUBLISHER"), r.must("PUBLISHER")}
+		for _, publisher := range publishers {
+			publisher.send(strings.Join(burst(100), "\n") + "\n")
+		}
+		for _, publisher := range publishers {
+			publisher.terminate()
+		}
+		r.fence(subscriber)
+		return slices.ContainsFunc(strings.Split(subscriber.said.String(), "\n"), func(line string) bool {
+			return strings.Count(line, "[FROM") > 1
+		})
+	},
+	"dies-at-empty-line": func(r *rig) bool {
+		r.timeout = 0
+		subscriber, publisher, message := r.must("SUBSCRIBER"), r.must("PUBLISHER"), word("m")
+		publisher.send("\n" + message + "\n")
+		return !r.comes(subscriber.said, message) && r.server.output.ends(r.T, 0)
+	},
+	"keeps-sockets": func(r *rig) bool {
+		publisher := r.must("PUBLISHER")
+		require.NoError(r, publisher.Conn.(*net.TCPConn).CloseWrite())
+		return !publisher.said.ends(r.T, r.timeout)
+	},
 	"stalls": func(r *rig) bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+r.port)
 		require.NoError(r, err)

@@ -341,8 +341,7 @@ func (r *ServerRun) dial(ctx context.Context) (*net.TCPConn, error) {
 		}
 		if time.Now().After(look) {
 			look = time.Now().Add(time.Second)
-			if found := r.Program.Listening(); len(found) > 0 {
-				r.found.Store(&found)
+			if r.listensSomewhere() {
 				continue
 			}
 		}

@@ -2,7 +2,6 @@
 package rubric
 
 import (
-	"bytes"
 	"embed"
 	"errors"
 	"fmt"
@@ -24,18 +23,19 @@ var texts embed.FS
 // Tasks is how many steps of the course have a rubric of their own.
 const Tasks = 4
 
-// Text is the rubric for a step of the course, 1 to [Tasks], or for 0 the default one, as it would
-// be in a file.
+// defaultTask is the step that is meant where nobody says one: mostly it is roles.
+const defaultTask = 2
+
+// Text is the rubric for a step of the course, 1 to [Tasks], as it would be in a file. For 0 it is
+// that of step 2.
 func Text(task int) ([]byte, error) {
 	if task < 0 || task > Tasks {
 		return nil, fmt.Errorf("there is no task %d; expected 1 to %d", task, Tasks)
 	}
-	if task > 0 {
-		return texts.ReadFile(fmt.Sprintf("task%d.yaml", task))
+	if task == 0 {
+		task = defaultTask
 	}
-	text, err := texts.ReadFile("task2.yaml") // whoever says no step mostly means roles
-	text = bytes.Replace(text, []byte("--task 2 "), nil, 1)
-	return bytes.Replace(text, []byte("Step 2: roles"), []byte("Publish/subscribe middleware"), 1), err
+	return texts.ReadFile(fmt.Sprintf("task%d.yaml", task))
 }
 
 // Rubric is stages of checks.

@@ -87,12 +87,26 @@ func (p *Program) Queue(port int) (*Queue, error) {
 // Taken reports whether a program listens on a port, of those that share the network with this one.
 // It is quicker than Listening. An error is that the system does not say.
 func (p *Program) Taken(port int) (bool, error) {
+	if queue, err := p.Queue(port); err == nil {
+		return queue != nil, nil
+	}
+	const listens = "0A"
+	n, err := p.sockets(port, listens)
+	return n > 0, err
+}
+
+// Unclosed is how many connections to a port there are of which only the other side has closed its end,
+// under the same conditions as in Taken.
+func (p *Program) Unclosed(port int) (int, error) {
+	const closeWait = "08"
+	return p.sockets(port, closeWait)
+}
+
+// sockets counts those that have a port of their own and are in a state, as the system numbers it.
+func (p *Program) sockets(port int, in string) (n int, err error) {
 	h, ok := p.handle.(*processHandle)
 	if !ok {
-		return false, errors.ErrUnsupported
-	}
-	if queue, err := h.network.listener(port); err == nil {
-		return queue != nil, nil
+		return 0, errors.ErrUnsupported
 	}
 	var wrong []error
 	for _, name := range []string{"tcp", "tcp6"} {
@@ -102,18 +116,18 @@ func (p *Program) Taken(port int) (bool, error) {
 			continue
 		}
 		defer file.Close()
-		const local, state, listens = 1, 3, "0A"
+		const local, state = 1, 3
 		end := fmt.Sprintf(":%04X", port)
 		lines := bufio.NewScanner(file)
 		for lines.Scan() {
 			fields := strings.Fields(lines.Text())
-			if len(fields) > state && strings.HasSuffix(fields[local], end) && fields[state] == listens {
-				return true, nil
+			if len(fields) > state && strings.HasSuffix(fields[local], end) && fields[state] == in {
+				n++
 			}
 		}
 	}
 	if len(wrong) == 2 {
-		return false, errors.Join(wrong...)
+		return 0, errors.Join(wrong...)
 	}
-	return false, nil
+	return n, nil
 }
