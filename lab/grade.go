@@ -123,5 +123,10 @@ func (g *grading) commands(dir string) runner.Commands {
 	return c
 }
 
+// processes reports whether programs are to run as processes of this machine.
+func (g *grading) processes() bool {
+	return (g.Dir != "" || g.Class != "" || g.ServerCmd != "") && !g.packs() && !g.PrintRubric
+}
+
 // found reports whether how to start a submission is found out.
 func (g *grading) found() bool { return (g.Dir != "" || g.Class != "") && g.ServerCmd == "" }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"pubsublab/lab/grade/harness/runner"
 	"pubsublab/lab/internal/term"
 	"pubsublab/lab/topology"
 )
@@ -55,6 +56,9 @@ func main() {
 	command, err := parser.Parse(os.Args[1:])
 	parser.FatalIfErrorf(err)
 
+	if c.Grade.processes() {
+		_ = runner.Unshare() // where it cannot be had, programs with a fixed port are graded one run at a time
+	}
 	s, stop := interrupts()
 	err = command.Run(s)
 	stop()

@@ -64,12 +64,15 @@ func (g *Suite) typeLines(ctx context.Context, label string, count int) (*harnes
 		defer cancel()
 		return r.Program.Output.Wait(limited, func(data []byte) bool { return harness.ContainsFold(data, token) })
 	}
+	const atOnce = 20 // fewer bytes than any server reads at once, which would cut a line in two
 	for range r.Count(count) {
 		m := p.Next("")
 		tokens = append(tokens, m.Token)
-		if p.Publish(m) != nil || count <= 3 && !shown(m.Token) {
+		wait := count < atOnce || len(tokens)%atOnce == 0
+		if p.Publish(m) != nil || wait && !shown(m.Token) {
 			break
 		}
+		harness.Pause(ctx, quickPace)
 	}
 	last := -1
 	for i, token := range tokens {

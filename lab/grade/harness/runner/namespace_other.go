@@ -12,6 +12,9 @@ type namespace struct{}
 
 func newNamespace() (*namespace, error) { return nil, errors.ErrUnsupported }
 
+// Unshare cannot be had here.
+func Unshare() error { return errors.ErrUnsupported }
+
 func (*namespace) enter(do func() error) error { return do() }
 
 func (*namespace) table(_ int, name string) string { return "/proc/net/" + name }
