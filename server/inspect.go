@@ -19,7 +19,7 @@ import (
 type inspect struct {
 	Check inspectCheck `cmd:"" help:"Read everything, and name what is damaged. Exits 0 if nothing is."`
 	Cat   inspectCat   `cmd:"" help:"Print the messages, as a subscriber receives them."`
-	Copy  inspectCopy  `cmd:"" help:"Copy it to a new stream of NATS servers, for several brokers. The positions stay."`
+	Copy  inspectCopy  `cmd:"" help:"Copy it to a new stream of NATS servers, for several brokers. The positions stay. Broken off, it goes on when called again."`
 }
 
 type inspectCheck struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -99,10 +100,15 @@ func TestCopyIsRefused(t *testing.T) {
 		spoil(&o)
 		err := Copy(t.Context(), small(n), o)
 		require.ErrorContains(t, err, name)
-		require.ErrorContains(t, err, "delete it (nats stream rm test), and copy again")
+		require.ErrorContains(t, err, "copy again to go on with it, or delete it (nats stream rm test) to begin anew")
 		_, err = Connect(t.Context(), small(n))
 		require.ErrorContains(t, err, "the stream test is not complete")
-		require.ErrorContains(t, Copy(t.Context(), small(n), origins()), "the stream test is not complete")
+		other := origins()
+		other.ID = "another"
+		require.ErrorContains(t, Copy(t.Context(), small(n), other), "the stream test is the copy of another journal, the-journal, that is not complete")
+		later := origins()
+		later.First++ // the journal has dropped its oldest file since
+		require.ErrorContains(t, Copy(t.Context(), small(n), later), "the stream test was begun when the journal began at another position than 101")
 		deleteStream(t, n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -120,6 +126,84 @@ func TestCopyIsRefused(t *testing.T) {
 	require.NoError(t, Copy(t.Context(), small(n), o), "what is left of the others does not matter")
 	require.ErrorContains(t, Copy(t.Context(), small(n), origins()), "the stream test is there already, and a journal can only be copied to a new one")
 	require.EqualValues(t, 102, connect(t, small(n)).Next())
+}
+
+// A copy that is broken off again and again, at drawn places, becomes the same as one that is not:
+// every line, event and run once, in its place.
+func TestCopyGoesOn(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	var entries []journal.Entry
+	for next := uint64(1); len(entries) < 300; {
+		switch rng.IntN(6) {
+		case 0:
+			entries = append(entries, journaltest.Joined("ada"))
+		case 1:
+			entries = append(entries, journaltest.Left("ada"))
+		case 2:
+			entries = append(entries, journaltest.Rejected("ada", "r", next))
+			next++
+		case 3:
+			entries = append(entries, journaltest.OfRun("r", next, "ada: one two"))
+			next += 2
+		case 4:
+			entries = append(entries, journaltest.Lines("bob: the same again"))
+		case 5:
+			entries = append(entries, journaltest.Lines("eve: "+strings.Repeat(strings.Repeat("x", rng.IntN(30<<10))+" ", 10)+"last"))
+		}
+	}
+	n := startNode(t)
+	cfg := n.config()
+	cfg.History = 64 << 20
+	o := origins(entries...)
+	for done := 0; ; {
+		done += rng.IntN(60)
+		if done >= len(entries) {
+			break
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		part, count, stops := o, 0, rng.IntN(2) == 0
+		part.Entries = func(take func(*journal.Entry) error) error {
+			return o.Entries(func(e *journal.Entry) error {
+				if count++; count > done {
+					if stops {
+						cancel()
+					}
+					return errors.New("broken off")
+				}
+				return take(e)
+			})
+		}
+		require.ErrorContains(t, Copy(ctx, cfg, part), "broken off")
+		cancel()
+		_, err := Connect(t.Context(), cfg)
+		require.ErrorContains(t, err, "the stream test is not complete")
+	}
+	require.NoError(t, Copy(t.Context(), cfg, o))
+	whole := cfg
+	whole.Stream = "whole"
+	require.NoError(t, Copy(t.Context(), whole, o))
+	got, want := connect(t, cfg), connect(t, whole)
+	require.Equal(t, o.Next, got.Next())
+	require.Equal(t, kept(t, want), kept(t, got))
+	for _, j := range []*Journal{got, want} {
+		next, err := j.NextLine(t.Context(), "ada", "r")
+		require.NoError(t, err)
+		require.Equal(t, entries[lastOfRun(entries)].First+uint64(entries[lastOfRun(entries)].Count), next, "P15")
+	}
+}
+
+func kept(t *testing.T, j *Journal) []string {
+	return journaltest.NewRig(t, j).Kept(protocol.FromFirst(), "")
+}
+
+func lastOfRun(entries []journal.Entry) int {
+	i := len(entries) - 1
+	for entries[i].Run == "" {
+		i--
+	}
+	return i
 }
 
 // deleteStream does what the message says.

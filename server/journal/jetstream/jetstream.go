@@ -93,6 +93,7 @@ type Journal struct {
 	format   int    // of the stream
 	id       string
 	producer string
+	subject  string // to which it publishes
 	publish  publishFunc
 	outbox   *outbox
 	ctx      context.Context // ends when the journal does; the cause is why
@@ -217,7 +218,7 @@ func open(ctx context.Context, cfg Config, timeout time.Duration) (j *Journal, e
 		return nil, err
 	}
 	j = &Journal{
-		log: cfg.Log, cfg: cfg, nc: nc, js: js,
+		log: cfg.Log, cfg: cfg, nc: nc, js: js, subject: subject(cfg.Stream),
 		producer: rand.Text(), outbox: newOutbox(window, cfg.group), holes: make(chan uint64, 1), replays: make(chan struct{}, maxReplays),
 		quiet: make(chan struct{}), searches: make(chan struct{}, maxSearches),
 	}

@@ -65,7 +65,7 @@ func (j *Journal) attempt(n uint64) error {
 			}
 			m := message{j.producer, number, n, entries}
 			after := j.seq.Load()
-			future, err := j.publish(m.encode(subject(j.cfg.Stream)))
+			future, err := j.publish(m.encode(j.subject))
 			if err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ const (
 	metaID     = "pubsublab-journal"
 	metaFormat = "pubsublab-format"
 	metaNames  = "pubsublab-checkpoints"
-	metaCopy   = "pubsublab-copy" // that is not complete: its producer
+	metaCopy   = "pubsublab-copy" // a copyState, while that is not complete
 )
 
 // subject is where the entries of a stream are published.
@@ -34,10 +34,13 @@ func (j *Journal) prepare(ctx context.Context, timeout time.Duration) error {
 		return err
 	}
 	info := stream.CachedInfo()
-	if err := check(&info.Config, int64(4*j.cfg.every)); err != nil {
+	if err := j.cfg.origin.owns(&info.Config); err != nil {
 		return err
 	}
-	if err := j.cfg.origin.owns(&info.Config); err != nil {
+	if err := j.claim(ctx, info.Config); err != nil {
+		return err
+	}
+	if err := check(&info.Config, j.cfg.origin != nil, int64(4*j.cfg.every)); err != nil {
 		return err
 	}
 	j.id = info.Config.Metadata[metaID]
@@ -63,7 +66,7 @@ func (j *Journal) prepare(ctx context.Context, timeout time.Duration) error {
 	}
 	j.log.Info("using the stream", "stream", info.Config.Name, "journal", j.id, "server", j.nc.ConnectedAddr(),
 		"replicas", info.Config.Replicas, "max_bytes", info.Config.MaxBytes, "first", info.State.FirstSeq, "last", info.State.LastSeq)
-	if j.cfg.origin != nil {
+	if o := j.cfg.origin; o != nil && o.state.Producer == "" { // nothing was copied yet
 		if err := j.saveOrigin(ctx); err != nil {
 			return err
 		}
@@ -104,7 +107,7 @@ func (j *Journal) stream(ctx context.Context) (jetstream.Stream, error) {
 
 // check reports what is wrong with the settings of a stream. It may keep as many bytes as its owner
 // wants; other limits could leave it without a snapshot to begin with.
-func check(c *jetstream.StreamConfig, minSize int64) error {
+func check(c *jetstream.StreamConfig, copying bool, minSize int64) error {
 	id := c.Metadata[metaID]
 	if protocol.CheckName(id) != nil {
 		return unusable("the stream %s was not made for a journal: its metadata has no %s", c.Name, metaID)
@@ -130,7 +133,7 @@ func check(c *jetstream.StreamConfig, minSize int64) error {
 			return unusable("the stream %s: its %s is %q, expected %q", c.Name, setting.name, setting.got, setting.want)
 		}
 	}
-	if c.Subjects[0] != subject(c.Name) {
+	if c.Subjects[0] != subject(c.Name) && !copying {
 		return unusable("the stream %s: its subject is %q, expected %q", c.Name, c.Subjects[0], subject(c.Name))
 	}
 	if n, err := strconv.ParseUint(c.Metadata[metaNames], 10, 64); err != nil || n == 0 || n > maxSnapshots {
