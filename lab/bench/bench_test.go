@@ -168,7 +168,7 @@ func TestDisk(t *testing.T) {
 	}
 	_, ok := r.Row("recovery-of-4", "lab").Spread(bench.Recover)
 	assert.True(t, ok)
-	require.Len(t, r.Verdicts, 4)
+	require.Len(t, r.Verdicts, 5)
 	requireShown(t, r, steps)
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/dustin/go-humanize/english"
+	"golang.org/x/sync/errgroup"
 
 	"pubsublab/lab/bench/load"
 	"pubsublab/lab/bench/peer"
@@ -23,6 +24,7 @@ const (
 	memoryKey  = "memory"  // our broker with its journal in memory
 	streamsKey = "streams" // Redis with streams
 	rawKey     = "disk"    // the disk itself
+	bothKey    = "both"    // our broker with its journal in memory, and the disk, at once
 )
 
 // diskWorkloads returns those of a broker with its journal on a disk, or those that --quick has.
@@ -78,7 +80,7 @@ func (b *benchmark) disks(ctx context.Context, list []Workload, found []*peer.Pe
 			b.report.Peers = append(b.report.Peers, Peer{streamsKey, "Redis Streams", p.Version, false})
 		}
 	}
-	b.report.Peers = append(b.report.Peers, Peer{rawKey, "the disk", "", true})
+	b.report.Peers = append(b.report.Peers, Peer{bothKey, "memory beside disk", "", true}, Peer{rawKey, "the disk", "", true})
 	for _, w := range b.report.Workloads {
 		if err := b.measure(ctx, w, b.rivals(w, found)); err != nil {
 			return err
@@ -87,8 +89,8 @@ func (b *benchmark) disks(ctx context.Context, list []Workload, found []*peer.Pe
 	return nil
 }
 
-// rivals returns those that take turns in a workload. The first is our broker, and the disk comes
-// last: it writes what that has written.
+// rivals returns those that take turns in a workload. The first is our broker, and those with the
+// disk itself come last: they write what that has written.
 func (b *benchmark) rivals(w Workload, found []*peer.Peer) (all []*entry) {
 	add := func(c contestant, key, title string) {
 		all = append(all, &entry{c, title, Row{Workload: w.Name, Peer: key}})
@@ -106,6 +108,9 @@ func (b *benchmark) rivals(w Workload, found []*peer.Peer) (all []*entry) {
 			case "redis":
 				add(&redisStreams{benchmark: b, workload: w, peer: p}, streamsKey, "Redis Streams")
 			}
+		}
+		if w.Kind == Acknowledged {
+			add(&both{alone: alone{benchmark: b, workload: w, peer: found[0]}, ours: ours}, bothKey, "memory beside the disk")
 		}
 		add(&raw{benchmark: b, ours: ours}, rawKey, "the disk")
 	}
@@ -227,12 +232,14 @@ type raw struct {
 	ours *onDisk
 }
 
+var errNoFrames = errors.New("there are no frames of the broker's to write")
+
 func (r *raw) ready(context.Context) error { return nil }
 func (r *raw) stop()                       {}
 
 func (r *raw) round(_ context.Context, row *Row) error {
 	if len(r.ours.frames) == 0 {
-		return errors.New("there are no frames of the broker's to write")
+		return errNoFrames
 	}
 	seen, err := load.WriteFrames(r.dir, r.ours.frames)
 	if err != nil {
@@ -241,6 +248,41 @@ func (r *raw) round(_ context.Context, row *Row) error {
 	row.add(Acks, r.ours.lines/seen.Elapsed.Seconds())
 	row.add(P50, float64(seen.ValueAtQuantile(50)))
 	row.add(P99, float64(seen.ValueAtQuantile(99)))
+	return nil
+}
+
+// both is our broker with its journal in memory and the same clients as with one on the disk, while
+// the disk takes the frames, on the same processors: what a journal would reach that costs no more
+// than the disk does, and has nobody wait for it.
+type both struct {
+	alone
+	ours *onDisk
+}
+
+func (t *both) ready(ctx context.Context) (err error) {
+	t.blocks = t.ours.job.Blocks
+	t.server, err = t.start(ctx)
+	return err
+}
+
+func (t *both) round(ctx context.Context, row *Row) error {
+	if len(t.ours.frames) == 0 {
+		return errNoFrames
+	}
+	var seen *load.Turns
+	var all errgroup.Group
+	all.Go(func() (err error) {
+		seen, err = load.WriteFrames(t.dir, t.ours.frames)
+		return err
+	})
+	r, err := t.workload.job(t.blocks).Throughput(ctx, t.server.System)
+	if err == nil && r.Problem != "" {
+		err = errors.New(r.Problem)
+	}
+	if err := errors.Join(err, all.Wait()); err != nil {
+		return err
+	}
+	row.add(Acks, t.workload.lines(r)/max(r.Elapsed, seen.Elapsed).Seconds())
 	return nil
 }
 

@@ -37,6 +37,8 @@ var targets = []target{
 	{"acks-10-r3-default", Acks, directKey, false, 5},
 	{"acks-1", Acks, rawKey, false, 0.7},
 	{"acks-100", Acks, rawKey, false, 0.7},
+	{"acks-1", Acks, bothKey, false, 0.7},
+	{"acks-100", Acks, bothKey, false, 0.7},
 	{"acks-1", Acks, directKey, false, 20},
 	{"acks-100", Acks, directKey, false, 20},
 	{"2to20-disk", Rate, memoryKey, false, 0.7},

@@ -185,7 +185,17 @@ func (r *backlog) more(ctx context.Context) (place journal.Start, there bool, er
 	s, last := r.segment()
 	switch {
 	case r.off < s.end:
+		select {
+		case r.j.reads <- struct{}{}:
+		case <-ctx.Done():
+			return place, false, context.Cause(ctx)
+		}
+		begun := time.Now()
 		err := r.read(ctx, s)
+		if r.j.outbox.busy() { // publishers have as much of the time, unless the disk is slow
+			time.Sleep(min(time.Since(begun), lookPause))
+		}
+		<-r.j.reads
 		if now, _ := r.segment(); errors.Is(err, fs.ErrNotExist) && now.number != s.number { // it has just been dropped
 			err = nil
 		}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"time"
 
@@ -78,6 +79,7 @@ type Journal struct {
 	cancel   context.CancelCauseFunc
 	ended    chan struct{} // closed when the writer has ended
 	turns    chan struct{} // holds one for each reader of old history
+	reads    chan struct{} // holds one for each that reads from the disk right now
 	searches chan struct{} // holds one for each search in it
 
 	writer // owned by the goroutine that writes
@@ -113,6 +115,7 @@ func Open(cfg Config) (*Journal, error) {
 	}
 	j.outbox, j.order = newOutbox(window), make(chan struct{}, 1)
 	j.ended, j.turns, j.searches = make(chan struct{}), make(chan struct{}, maxReaders), make(chan struct{}, maxSearches)
+	j.reads = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)) // the others are for publishers
 	j.ctx, j.cancel = context.WithCancelCause(context.Background())
 	begun := time.Now()
 	if err := j.recover(); err != nil {

@@ -57,6 +57,13 @@ func (o *outbox) next(most int) (batch []pending, drained bool) {
 	return o.pending[:n:n], o.window.ClosedLocked() && n == 0
 }
 
+// busy reports whether anything is not acknowledged yet.
+func (o *outbox) busy() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.pending) > 0
+}
+
 // finish takes the oldest n entries out, and acknowledges them.
 func (o *outbox) finish(n int) {
 	o.mu.Lock()
