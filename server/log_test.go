@@ -86,12 +86,17 @@ func TestNobodyReadsTheLog(t *testing.T) {
 					require.NoError(t, err, "a publisher goes on")
 				}
 			}
+			received := make(chan error, 1)
+			go func() {
+				var err error
+				reader := bufio.NewReader(sub)
+				for n := 0; n < lines && err == nil; n++ {
+					_, err = reader.ReadString('\n')
+				}
+				received <- err
+			}()
 			untilAck(lines)
-			received := bufio.NewReader(sub)
-			for range lines {
-				_, err := received.ReadString('\n')
-				require.NoError(t, err, "so does a subscriber")
-			}
+			require.NoError(t, <-received, "so does a subscriber")
 			for range 100 {
 				s.join("SUBSCRIBER").Close()
 			}
