@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,7 +99,11 @@ func TestDetect(t *testing.T) {
 			assert.Equal(t, test.from, h.Dialect.From)
 			assert.Equal(t, test.framing, h.Dialect.Framing)
 			if works {
-				assert.Contains(t, pauses.ReplaceAllString(h.Dialect.String(), "{cut}"), test.says)
+				learnt := pauses.ReplaceAllString(h.Dialect.String(), "{cut}")
+				if !strings.Contains(test.says, "{cut}") {
+					learnt = strings.ReplaceAll(learnt, "{cut}", "") // two writes may come as one read or as two
+				}
+				assert.Contains(t, learnt, test.says)
 			} else {
 				assert.Contains(t, h.Dialect.Why, test.says)
 				assert.NotEmpty(t, h.Dialect.Tried)
