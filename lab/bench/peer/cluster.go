@@ -90,7 +90,8 @@ func (c *Cluster) start(ctx context.Context, p *Peer, servers int, always bool) 
 	return c.ready(ctx)
 }
 
-// ready waits until the servers have found each other.
+// ready waits until the servers have found each other. Its stream stays: a server that deletes its
+// last stream removes the folder of all a moment later, from under one that is just made.
 func (c *Cluster) ready(ctx context.Context) error {
 	const probe = "probe"
 	ctx, cancel := context.WithTimeout(ctx, 3*startTimeout)
@@ -98,9 +99,6 @@ func (c *Cluster) ready(ctx context.Context) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, time.Second)
 		_, err := c.js.CreateStream(attempt, jetstream.StreamConfig{Name: probe, Replicas: len(c.servers)})
-		if err == nil {
-			err = c.js.DeleteStream(attempt, probe)
-		}
 		cancel()
 		if err == nil {
 			return nil
