@@ -93,9 +93,15 @@ func newProvider(api *testcontainers.DockerClient) (*testcontainers.DockerProvid
 		return nil, err
 	}
 	err = provider.Close()
-	provider.SetClient(api)
+	provider.SetClient(unclosed{api})
 	return provider, err
 }
+
+// unclosed is a client that Testcontainers does not close. It does so after each call, which closes
+// idle connections, now and then one on which another goroutine's request is just about to be sent.
+type unclosed struct{ *testcontainers.DockerClient }
+
+func (unclosed) Close() error { return nil }
 
 // provided is the name under which Testcontainers knows the engine.
 const provided = "pubsublab"
