@@ -72,6 +72,25 @@ func TestRoleFromAPipe(t *testing.T) {
 	got = client(t, s, strings.NewReader("hello\n"), "HOST PORT")
 	assert.Equal(t, 2, got.exit)
 	assert.Contains(t, got.stderr, `client: error: unknown role "hello", expected PUBLISHER or SUBSCRIBER`)
+	got = client(t, s, strings.NewReader("publisher ack=yes\n"), "HOST PORT")
+	assert.Equal(t, 2, got.exit)
+	assert.Contains(t, got.stderr, "client: error: ack and run are this client's own matter")
+}
+
+// What nc may send, and answer.
+func TestRoleFromAPipeAsWithNetcat(t *testing.T) {
+	s := fake.New(t, func(p *fake.Peer) {
+		h := p.Accept(" next=1")
+		assert.Equal(t, protocol.Publisher, h.Role)
+		assert.Equal(t, "ada", h.Name)
+		assert.Equal(t, "sea", h.Topic)
+		assert.Equal(t, "sesame", h.Token)
+		p.Want("hello")
+		p.Send("ack 1\n")
+		p.Want("terminate")
+	})
+	got := client(t, s, strings.NewReader("PUBLISHER name=ada topic=sea token=sesame\nhello\n"), "HOST PORT", "--name=bob")
+	assert.Zero(t, got.exit, got.stderr)
 }
 
 func TestPublishFromAPipe(t *testing.T) {

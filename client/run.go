@@ -100,7 +100,7 @@ func (c *command) role(ctx context.Context) (protocol.Role, error) {
 	}
 }
 
-// answer takes what a person has answered besides the role. It overrides flags, which were given
+// answer takes what was answered besides the role. It overrides flags, which were given
 // earlier.
 func (c *command) answer(h protocol.Hello) error {
 	if h.Ack || h.Run != "" {
@@ -114,7 +114,8 @@ func (c *command) answer(h protocol.Hello) error {
 	return nil
 }
 
-// pipedRole reads the role from a pipe. A program may read the output.
+// pipedRole reads the role from a pipe, with what may stand behind it. A program may read the
+// output.
 func (c *command) pipedRole(ctx context.Context) (protocol.Role, error) {
 	io.WriteString(c.console.err, protocol.Prompt)
 	line, err := c.console.readPiped(ctx)
@@ -126,14 +127,17 @@ func (c *command) pipedRole(ctx context.Context) (protocol.Role, error) {
 		}
 		return 0, errUsage{errors.New("no role given: add PUBLISHER or SUBSCRIBER")}
 	}
-	role, err := protocol.ParseRole(line)
+	h, err := protocol.ParseHello(line)
 	if err == nil {
-		err = c.check(role)
+		err = c.answer(h)
+	}
+	if err == nil {
+		err = c.check(h.Role)
 	}
 	if err != nil {
 		return 0, errUsage{err}
 	}
-	return role, nil
+	return h.Role, nil
 }
 
 func (c *command) config() pubsub.Config {
