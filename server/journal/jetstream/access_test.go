@@ -54,6 +54,14 @@ func write(t *testing.T, name string, data []byte) string {
 	return path
 }
 
+// ofWindows copies a file as an editor on Windows saves it.
+func ofWindows(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return write(t, filepath.Base(file), []byte("\ufeff"+strings.ReplaceAll(string(text), "\n", "\r\n")+"\r\n"))
+}
+
 // user is a new nkey.
 func user(t *testing.T) (seed []byte, public string) {
 	t.Helper()
@@ -74,6 +82,8 @@ func TestNKey(t *testing.T) {
 	n.start()
 	cfg := n.config()
 	cfg.Access.NKey = write(t, "user.nk", seed)
+	works(t, cfg)
+	cfg.Access.NKey = ofWindows(t, cfg.Access.NKey)
 	works(t, cfg)
 	stranger, _ := user(t)
 	cfg.Access.NKey = write(t, "user.nk", stranger)
@@ -129,6 +139,8 @@ func TestCredentials(t *testing.T) {
 
 	cfg := n.config()
 	cfg.Access.Creds = creds("account", func(*jwt.UserClaims) {})
+	works(t, cfg)
+	cfg.Access.Creds = ofWindows(t, cfg.Access.Creds)
 	works(t, cfg)
 	cfg.Access.Creds = creds("account", func(c *jwt.UserClaims) { c.Pub.Deny.Add("$O.>") })
 	assert.Contains(t, refused(t, cfg), `the NATS user may not publish to "$O.test-checkpoints.`)
@@ -199,6 +211,11 @@ func TestTLS(t *testing.T) {
 	cfg.Access.CA = ours.file
 	_, _, cfg.Access.Cert, cfg.Access.Key = ours.sign(&x509.Certificate{})
 	works(t, cfg)
+	windows := cfg
+	for _, file := range []*string{&windows.Access.CA, &windows.Access.Cert, &windows.Access.Key} {
+		*file = ofWindows(t, *file)
+	}
+	works(t, windows)
 
 	for _, c := range []struct {
 		name   string

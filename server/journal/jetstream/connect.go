@@ -1,7 +1,9 @@
 package jetstream
 
 import (
+	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net"
@@ -44,28 +46,87 @@ func (a *Access) options() (options []nats.Option, err error) {
 		options = append(options, nats.UserCredentials(a.Creds))
 	}
 	if a.NKey != "" {
-		option, err := nats.NkeyOptionFromSeed(a.NKey)
+		public, err := a.public()
 		if err != nil {
 			return nil, unusable("no nkey seed of a NATS user in %s: %v", a.NKey, err)
 		}
-		options = append(options, option)
+		options = append(options, nats.Nkey(public, a.sign))
 	}
-	var tried nats.Options
+	var authorities nats.RootCAsHandler
 	if a.CA != "" {
-		option := nats.RootCAs(a.CA)
-		if err := option(&tried); err != nil {
+		authorities = a.authorities
+		if _, err := authorities(); err != nil {
 			return nil, unusable("no certificates (PEM) of NATS's authorities in %s: %v", a.CA, err)
 		}
-		options = append(options, option)
 	}
+	var own nats.TLSCertHandler
 	if a.Cert != "" || a.Key != "" {
-		option := nats.ClientCert(a.Cert, a.Key)
-		if err := option(&tried); err != nil {
+		own = a.certificate
+		if _, err := own(); err != nil {
 			return nil, unusable("no certificate and key (PEM) for NATS in %s and %s: %v", a.Cert, a.Key, err)
 		}
-		options = append(options, option)
+	}
+	if authorities != nil || own != nil {
+		options = append(options, nats.ClientTLSConfig(own, authorities))
 	}
 	return options, nil
+}
+
+// readText reads a file of text. What editors on Windows put before it and at the ends of its lines
+// is not part of it, which NATS's own options do not know.
+func readText(file string) ([]byte, error) {
+	text, err := os.ReadFile(file)
+	return bytes.ReplaceAll(bytes.TrimPrefix(text, []byte("\ufeff")), []byte("\r\n"), []byte("\n")), err
+}
+
+func (a *Access) seed() (nkeys.KeyPair, error) {
+	text, err := readText(a.NKey)
+	if err != nil {
+		return nil, err
+	}
+	return nkeys.ParseDecoratedUserNKey(text)
+}
+
+func (a *Access) public() (string, error) {
+	seed, err := a.seed()
+	if err != nil {
+		return "", err
+	}
+	defer seed.Wipe()
+	return seed.PublicKey()
+}
+
+func (a *Access) sign(nonce []byte) ([]byte, error) {
+	seed, err := a.seed()
+	if err != nil {
+		return nil, err
+	}
+	defer seed.Wipe()
+	return seed.Sign(nonce)
+}
+
+func (a *Access) authorities() (*x509.CertPool, error) {
+	text, err := readText(a.CA)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, errors.New("it holds none")
+	}
+	return pool, nil
+}
+
+func (a *Access) certificate() (tls.Certificate, error) {
+	cert, err := readText(a.Cert)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := readText(a.Key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }
 
 // Hosts returns who is named in a list of servers, without users, passwords and tokens: that is all
