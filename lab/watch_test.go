@@ -181,21 +181,27 @@ func has(t *testing.T, text, want string) {
 }
 
 // TestUpPublisherFails: who waits for a publisher that has failed is told so, and the demo ends.
-// The reason is any: here a flag, and a script that cannot be read.
+// The reason is any: here a flag, also where the page types the scripts, and a file that cannot be
+// written.
 func TestUpPublisherFails(t *testing.T) {
 	t.Parallel()
-	for flag, words := range map[string]string{"rate=-1": "--rate: expected 0 or more", "undelivered=/nowhere/x": "no such file or directory"} {
-		t.Run(flag, func(t *testing.T) {
+	for _, c := range []struct{ page, flag, words string }{
+		{"off", "rate=-1", "--rate: expected 0 or more"},
+		{"127.0.0.1:0", "rate=-1", "--rate: expected 0 or more"},
+		{"off", "undelivered=/nowhere/x", "no such file or directory"},
+	} {
+		t.Run(c.flag+" "+c.page, func(t *testing.T) {
 			t.Parallel()
 			d := newDemo(t, "compose.yaml")
-			name, value, _ := strings.Cut(flag, "=")
+			d.up = &up{Page: c.page}
+			name, value, _ := strings.Cut(c.flag, "=")
 			d.topo.Spec("publisher-2").SetFlag(name, value)
 			d.topo.Spec("publisher-1").SetFlag("rate", "1") // it alone would take 40 s
 			v, output := d.run(func(context.CancelFunc) {})
 			assert.Equal(t, bad, v.level())
 			has(t, output, "publisher-2  | ✘ ended with exit code ")
 			has(t, output, "lab          | ▲ publisher-2 has failed, and subscriber-1 and subscriber-2 wait for it: ending the demo")
-			has(t, v.text(), words)
+			has(t, v.text(), c.words)
 		})
 	}
 }

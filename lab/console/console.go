@@ -4,6 +4,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,8 @@ type Script struct {
 }
 
 // Type makes the publishers of a topology that have a script send what a console types, and returns
-// their scripts by node. It is for before [topology.Engine.Open].
+// their scripts by node. One whose --rate is none is left as it is: it fails, and says why. It is
+// for before [topology.Engine.Open].
 func Type(t *topology.Topology) (map[string]Script, error) {
 	scripts := map[string]Script{}
 	for _, s := range t.WithRole(topology.Publisher) {
@@ -82,7 +84,10 @@ func Type(t *topology.Topology) (map[string]Script, error) {
 			continue
 		}
 		text, _ := s.Flag("rate")
-		rate, _ := strconv.ParseFloat(text, 64)
+		rate, err := strconv.ParseFloat(cmp.Or(text, "0"), 64)
+		if err != nil || !(rate >= 0) { // not a number, too
+			continue
+		}
 		if rate == 0 {
 			rate = mostPace // as fast as possible
 		}

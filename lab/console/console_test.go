@@ -354,3 +354,19 @@ func TestType(t *testing.T) {
 	flag, _ := topo.Spec("publisher-1").Flag("script")
 	assert.Equal(t, "-", flag)
 }
+
+// What the publisher would refuse is not hidden from it.
+func TestTypeOfABadRate(t *testing.T) {
+	for _, rate := range []string{"-1", "fast", "nan"} {
+		topo, err := topology.Load("../../compose.yaml")
+		require.NoError(t, err)
+		topo.Spec("publisher-1").SetFlag("rate", rate)
+		topo.Spec("publisher-2").SetFlag("rate", "0")
+		scripts, err := Type(topo)
+		require.NoError(t, err)
+		assert.NotContains(t, scripts, "publisher-1")
+		flag, _ := topo.Spec("publisher-1").Flag("rate")
+		assert.Equal(t, rate, flag)
+		assert.InDelta(t, mostPace, scripts["publisher-2"].Rate, 0)
+	}
+}
