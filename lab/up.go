@@ -139,7 +139,16 @@ func (u *up) load() (*topology.Topology, error) {
 	if u.Durable {
 		changes = append(changes, durableFile)
 	}
-	return topology.Load(file, changes...)
+	topo, err := topology.Load(file, changes...)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range topo.WithRole(topology.Publisher) {
+		if _, err := s.Lines(); err != nil {
+			return nil, err // else it would be one where the verdict is to be
+		}
+	}
+	return topo, nil
 }
 
 // prepare sets up what the nodes are to write, and how fast, and returns what shows it. The nodes of

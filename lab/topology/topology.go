@@ -159,9 +159,9 @@ func (s *Spec) SetTyped() {
 	s.script, s.typed = nil, true
 }
 
-// Lines returns what a publisher will publish: the lines of its script as rules P1 and P7 read
-// them, without line ends, up to a line `terminate`; an unterminated rest counts as a line. A node
-// without a script publishes nothing.
+// Lines returns what a publisher will publish: the lines of its script as the client and rule P7
+// read them, without line ends and a byte order mark, up to a line `terminate`; an unterminated rest
+// counts as a line. A node without a script publishes nothing. A script in UTF-16 is an error.
 func (s *Spec) Lines() ([]string, error) {
 	script := s.script
 	if script == nil {
@@ -178,8 +178,11 @@ func (s *Spec) Lines() ([]string, error) {
 			return nil, fmt.Errorf("the script of %s: %w", s.Name, err)
 		}
 	}
+	if bytes.HasPrefix(script, []byte("\xff\xfe")) || bytes.HasPrefix(script, []byte("\xfe\xff")) {
+		return nil, fmt.Errorf("the script of %s is UTF-16, expected UTF-8", s.Name)
+	}
 	var lines []string
-	for line := range bytes.Lines(script) {
+	for line := range bytes.Lines(bytes.TrimPrefix(script, []byte("\ufeff"))) {
 		text := strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r")
 		if strings.TrimSpace(text) == "terminate" {
 			break

@@ -225,6 +225,8 @@ func TestLines(t *testing.T) {
 		"a\n terminate \nb\n":    {"a"},
 		"terminated\nxterminate": {"terminated", "xterminate"},
 		"\r\r\n":                 {"\r"},
+		"\ufeffa\r\n\ufeffb\r\n": {"a", "\ufeffb"}, // as the client does
+		"\ufeffterminate\r\na":   nil,
 	} {
 		s := &Spec{}
 		s.SetScript([]byte(script))
@@ -232,6 +234,10 @@ func TestLines(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, want, lines, "%q", script)
 	}
+	s := &Spec{Name: "p"}
+	s.SetScript([]byte("\xff\xfea\x00"))
+	_, err := s.Lines()
+	assert.EqualError(t, err, "the script of p is UTF-16, expected UTF-8")
 }
 
 func TestAScriptNeedsItsFlag(t *testing.T) {
