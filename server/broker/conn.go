@@ -25,8 +25,9 @@ var past = time.Unix(1, 0)
 // it, because TLS cannot go on after a write that ran into a deadline.
 type conn struct {
 	net.Conn
-	ctx   context.Context // ends when the session is kicked
-	stall time.Duration
+	ctx     context.Context // ends when the session is kicked
+	stall   time.Duration
+	records *records // of TLS on top; nil for none
 }
 
 // Read reads what has come.
@@ -40,9 +41,22 @@ func (c *conn) Read(p []byte) (n int, err error) {
 	return c.Conn.Read(p)
 }
 
-// Write writes all of p. It fails with errStalled when the client has taken nothing for the stall
-// timeout. Once the session is kicked, it has no more than lingerTimeout, and fails with the cause.
+// Write writes all of p, or gathers it as one of the records. It fails with errStalled when the client
+// has taken nothing for the stall timeout. Once the session is kicked, it has no more than
+// lingerTimeout, and fails with the cause.
 func (c *conn) Write(p []byte) (n int, err error) {
+	if r := c.records; r != nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if r.on {
+			r.written = append(r.written, p...)
+			return len(p), nil
+		}
+	}
+	return c.write(p)
+}
+
+func (c *conn) write(p []byte) (n int, err error) {
 	err = c.untilStalled(func() (moved bool, err error) {
 		m, err := c.Conn.Write(p[n:])
 		n += m
