@@ -126,6 +126,9 @@ func (d *Decoder) Fill(n int) {
 	d.checked = false
 }
 
+// Idle reports whether a new Decoder would do the same with what is to come, but for line numbers.
+func (d *Decoder) Idle() bool { return d.end == d.start && !d.skipping && !d.unframed && !d.roleOpen }
+
 // Finish reports the end of the input: an unterminated rest is a last line (P7).
 func (d *Decoder) Finish() {
 	if d.end > d.start && !d.skipping {

@@ -36,20 +36,33 @@ func (s *serve) memoryLimit(publishers, others int) int64 {
 // everything for a moment.
 const memoryStep = 1 << 20
 
+// crowd is how many clients have to come or go for it to be worth collecting what they leave behind.
+const crowd = 100
+
 // keepMemory limits the process's memory to what its flags allow, as clients come and go, until ctx
 // ends. Without, what waits for the garbage collector may grow to as much again as is in use.
 // GOMEMLIMIT in the environment is a limit that somebody chose, and stays.
+//
+// A crowd that comes or goes leaves more behind than those who stay need: requests, handshakes and
+// stacks. An idle broker allocates nothing, so the collector would not come by for minutes, and then
+// keep the room. So what is left is given back to the system a second after the last one.
 func (s *serve) keepMemory(ctx context.Context, clients func() (publishers, others int)) {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
+	chosen := os.Getenv("GOMEMLIMIT") != ""
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	before, tidied := 0, 0
 	for limit := int64(0); ; {
-		if wanted := s.memoryLimit(clients()); wanted > limit || wanted < limit-memoryStep {
+		publishers, others := clients()
+		if wanted := s.memoryLimit(publishers, others); !chosen && (wanted > limit || wanted < limit-memoryStep) {
 			limit = wanted + memoryStep
 			debug.SetMemoryLimit(limit)
 		}
+		now := publishers + others
+		if now == before && max(now-tidied, tidied-now) >= crowd {
+			debug.FreeOSMemory()
+			tidied = now
+		}
+		before = now
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math"
+	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 	"testing"
@@ -50,4 +51,33 @@ func TestKeepMemory(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What a crowd leaves behind is collected once, when nobody comes or goes any more; a few are no crowd.
+func TestKeepMemoryTidies(t *testing.T) {
+	t.Setenv("GOMEMLIMIT", "1GiB")
+	collections := func() uint32 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NumForcedGC
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := &serve{History: 1 << 20}
+		var clients atomic.Int64
+		ctx, stop := context.WithCancel(t.Context())
+		go s.keepMemory(ctx, func() (int, int) { return 1, int(clients.Load()) })
+		time.Sleep(500 * time.Millisecond)
+		before := collections()
+		for _, step := range []struct {
+			clients int64
+			seconds time.Duration
+			want    uint32
+		}{{crowd / 2, 5, 0}, {crowd, 1, 0}, {2 * crowd, 1, 0}, {3 * crowd, 5, 1}, {3*crowd + 5, 5, 1}, {0, 1, 1}, {0, 5, 2}} {
+			clients.Store(step.clients)
+			time.Sleep(step.seconds * time.Second)
+			require.Equal(t, step.want, collections()-before, step)
+		}
+		stop()
+		synctest.Wait()
+	})
 }

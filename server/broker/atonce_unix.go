@@ -64,17 +64,34 @@ func readAtOnce(conn net.Conn, p []byte) (n int, err error) {
 	return n, nil
 }
 
+// waitReadable waits until there is something to read, or the end. The error is errors.ErrUnsupported
+// where conn is no socket.
+func waitReadable(conn net.Conn) error {
+	sc, ok := conn.(syscall.Conn)
+	if !ok {
+		return errors.ErrUnsupported
+	}
+	raw, err := sc.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Read(func(fd uintptr) bool { return ready(int(fd), unix.POLLIN) })
+}
+
 // waitWritable waits until writeAtOnce can write something, or finds an error. It looks once before
 // it waits, because what has happened before wakes nobody.
 func waitWritable(conn net.Conn) error {
-	return attempt(conn, func(fd int) bool {
-		ready := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		for {
-			if n, err := unix.Poll(ready, 0); err != unix.EINTR {
-				return n != 0
-			}
+	return attempt(conn, func(fd int) bool { return ready(fd, unix.POLLOUT) })
+}
+
+// ready reports whether one of these events has happened, or an error.
+func ready(fd int, events int16) bool {
+	look := []unix.PollFd{{Fd: int32(fd), Events: events}}
+	for {
+		if n, err := unix.Poll(look, 0); err != unix.EINTR {
+			return n != 0
 		}
-	})
+	}
 }
 
 // attempt calls f whenever conn may take something, until f returns true.

@@ -23,6 +23,7 @@ type session struct {
 	b       *Broker
 	raw     net.Conn // the connection
 	conn    net.Conn // what is spoken on it: the lines themselves, or TLS
+	wire    *conn    // raw with the timeouts of a client: what conn is, or what is below its TLS
 	addr    string
 	network string          // what the limits count as its address
 	ctx     context.Context // ends when the session is kicked
@@ -55,7 +56,9 @@ type session struct {
 	mu     sync.Mutex
 	cursor *feed.Cursor // of a subscriber, while it has one; written while nobody sends
 
-	sent chan error // of a subscriber: how its last writer ended
+	// Of a subscriber.
+	sending sync.WaitGroup // until its last writer has ended
+	sent    error          // how it did
 }
 
 func newSession(b *Broker, raw net.Conn, network string, http bool) *session {
@@ -64,10 +67,13 @@ func newSession(b *Broker, raw net.Conn, network string, http bool) *session {
 		feeding: true,
 	}
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
-	lines := &conn{Conn: raw, ctx: s.ctx, stall: b.cfg.StallTimeout}
-	s.conn = lines
+	s.wire = &conn{Conn: raw, ctx: s.ctx, stall: b.cfg.StallTimeout}
+	if b.cfg.TLS != nil {
+		s.wire.records = new(records)
+	}
+	s.conn = s.wire
 	if http {
-		s.conn = &Link{conn: lines, s: s}
+		s.conn = &Link{conn: s.wire, s: s}
 	}
 	if b.cfg.TLS != nil {
 		s.conn = tls.Server(s.conn, b.cfg.TLS)

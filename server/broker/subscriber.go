@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"crypto/tls"
 	"errors"
 	"io"
 	"os"
@@ -24,7 +25,7 @@ func (s *session) subscribe(welcome protocol.Welcome, rest []byte, unframed bool
 
 // open finds the place where a subscriber begins. The error is why its session ends.
 func (s *session) open(welcome *protocol.Welcome) error {
-	s.sent = make(chan error, 1)
+	s.sending.Add(1)
 	cursor, err := s.b.feeds.Open(s.ctx, s.hello.Filter, s.hello.Format, s.hello.From,
 		func() { s.b.all.Go(s.send) }, func() { s.abort(feed.ErrSlow) })
 	if err != nil {
@@ -44,14 +45,16 @@ func (s *session) open(welcome *protocol.Welcome) error {
 	return nil
 }
 
+// longestHeard is how long a line of a subscriber's is at most that is listened to, in bytes.
+const longestHeard = 64
+
 // stream sends a subscriber its greeting, and then its feed.
 func (s *session) stream(greeting, rest []byte, unframed bool) {
 	if _, err := s.conn.Write(greeting); err != nil {
 		s.unsubscribe(err)
 		return
 	}
-	const longest = 64 // nothing longer is listened to
-	d, tail := newDecoder(longest, rest, unframed)
+	d, tail := newDecoder(longestHeard, rest, unframed)
 	// While a subscriber is idle, the reader is its only goroutine. It begins with a new, small
 	// stack: the stack of this one has grown, and stacks hardly shrink.
 	s.b.all.Go(func() { s.readLoop(d, unframed, tail) })
@@ -69,7 +72,7 @@ func (s *session) readLoop(d *protocol.Decoder, unframed bool, tail string) {
 		heard = s.listen(d)
 	}
 	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
-		heard = <-s.sent // the writer ended first, and has woken the reader
+		heard = s.howSent() // the writer ended first, and has woken the reader
 	} else {
 		heard = s.cause(heard)
 		if heard == errTorn {
@@ -80,7 +83,7 @@ func (s *session) readLoop(d *protocol.Decoder, unframed bool, tail string) {
 		}
 		// When the system gives the client up, either the reader or the writer gets that error. The
 		// other one may get no more than the end of the connection.
-		if err := <-s.sent; errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
+		if err := s.howSent(); errors.Is(err, errStalled) || errors.Is(heard, syscall.ETIMEDOUT) {
 			heard = errStalled
 		}
 	}
@@ -137,7 +140,14 @@ func (s *session) endSending(err error) {
 	}
 	s.tellEnd(err)
 	s.raw.SetReadDeadline(past) // so that the reader wakes
-	s.sent <- err
+	s.sent = err
+	s.sending.Done()
+}
+
+// howSent waits for the end of the last writer, and returns how it ended.
+func (s *session) howSent() error {
+	s.sending.Wait()
+	return s.sent
 }
 
 // sendAll returns nil when there is nothing to send for now. By then, another goroutine may be
@@ -150,7 +160,7 @@ func (s *session) sendAll() error {
 			// that grows with what it has asked for.
 			s.cursor.LetGo()
 			s.waiting.Store(true)
-			err = s.conn.(*conn).wait()
+			err = s.wire.wait()
 			s.waiting.Store(false)
 		}
 		if idle || err != nil {
@@ -167,14 +177,9 @@ type outgoing struct {
 
 var outgoings = sync.Pool{New: func() any { return new(outgoing) }}
 
-// pieceSize is the size of a TLS record, in bytes.
-const pieceSize = 16 << 10
-
-var pieces = sync.Pool{New: func() any { return new([pieceSize]byte) }}
-
 // sendSome sends what the client takes at once. idle reports whether there was nothing to send, and
-// all whether the client took everything. Where a connection cannot write without waiting, as with
-// TLS, it sends a copy of a piece, and waits until that is taken.
+// all whether the client took everything. With TLS, and where a connection cannot write without
+// waiting, it sends what a stage takes.
 func (s *session) sendSome() (idle, all bool, err error) {
 	var out *outgoing
 	run, err := s.cursor.Next(func() [][]byte {
@@ -194,21 +199,38 @@ func (s *session) sendSome() (idle, all bool, err error) {
 			return false, all, err
 		}
 	}
-	piece := pieces.Get().(*[pieceSize]byte)
-	defer pieces.Put(piece)
-	size := 0
-	for _, data := range run {
-		size += copy(piece[size:], data)
-	}
-	clear(run)
-	outgoings.Put(out)
-	s.cursor.LetGo()
-	s.waiting.Store(true)
-	defer s.waiting.Store(false)
-	n, err := s.conn.Write(piece[:size])
+	n, err := s.sendStaged(run, out)
 	s.cursor.Advance(n)
 	s.bytes.Add(uint64(n))
 	return false, true, err
+}
+
+// sendStaged sends as much of run as a stage takes, and waits until that is taken. It returns how much
+// of run that was: with TLS nothing when it failed, because then the client can read none of the rest.
+// out is run's.
+func (s *session) sendStaged(run [][]byte, out *outgoing) (n int, err error) {
+	room := stages.Get().(*stage)
+	defer stages.Put(room)
+	write := func(ready []byte) (int, error) {
+		clear(run)
+		outgoings.Put(out)
+		s.cursor.LetGo()
+		s.waiting.Store(true)
+		defer s.waiting.Store(false)
+		return s.wire.write(ready)
+	}
+	secure, ok := s.conn.(*tls.Conn)
+	if !ok {
+		return write(room.fill(run))
+	}
+	err = s.wire.records.gather(room.bytes[:], func() (failed error) {
+		n, failed = room.encrypt(secure, run)
+		return failed
+	}, write)
+	if err != nil {
+		n = 0
+	}
+	return n, err
 }
 
 // tellEnd tells a browser, and a program that reads tsv, why its session ends. Without that it would
@@ -231,13 +253,20 @@ func (s *session) tellEnd(why error) {
 	s.conn.Write(words)
 }
 
-// listen reads what a subscriber sends until it says terminate.
+// listen reads what a subscriber sends until it says terminate. One that says nothing needs no decoder.
 func (s *session) listen(d *protocol.Decoder) error {
 	for {
 		for c, ok := d.Next(); ok; c, ok = d.Next() {
 			if c.End {
 				return nil
 			}
+		}
+		if c, ok := s.conn.(*conn); ok && d.Idle() {
+			d = nil
+			if err := waitReadable(c.Conn); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+				return err
+			}
+			d = protocol.NewDecoder(longestHeard, nil)
 		}
 		n, err := s.conn.Read(d.Space())
 		d.Fill(n)

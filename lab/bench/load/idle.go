@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// settle is how long a broker is left alone before its memory is read.
-const settle = 300 * time.Millisecond
+// settle is how long a broker is left alone before its memory is read. Idle subscribers are idle for
+// longer than the moment in which they came.
+const settle = 3 * time.Second
 
 // Idle returns how many bytes of resident memory a broker takes for each of so many subscribers
 // that receive nothing.
