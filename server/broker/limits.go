@@ -44,18 +44,14 @@ func (b *Broker) admit(conn net.Conn, http bool) *session {
 		conn.Close()
 		return nil
 	}
-	if b.cfg.MaxClients > 0 && len(b.sessions) >= b.cfg.MaxClients {
-		b.refuseLocked(conn, protocol.Full, http)
+	if why := b.limitLocked(from); why != "" {
+		b.refuseLocked(conn, why, http)
 		return nil
 	}
 	n := b.networks[from]
 	if n == nil {
 		n = &network{}
 		b.networks[from] = n
-	}
-	if b.cfg.MaxPerAddress > 0 && n.sessions >= b.cfg.MaxPerAddress && !b.makeRoomLocked(n) {
-		b.refuseLocked(conn, protocol.ManyFromAddress, http)
-		return nil
 	}
 	s := newSession(b, conn, from, http)
 	b.sessions[s] = struct{}{}
@@ -71,6 +67,19 @@ func (b *Broker) admit(conn net.Conn, http bool) *session {
 	}
 	b.all.Go(s.run)
 	return nil
+}
+
+// limitLocked returns why there is no room for one more connection from an address; "" where there
+// is.
+func (b *Broker) limitLocked(from string) string {
+	if b.cfg.MaxClients > 0 && len(b.sessions) >= b.cfg.MaxClients {
+		return protocol.Full
+	}
+	n := b.networks[from]
+	if n != nil && b.cfg.MaxPerAddress > 0 && n.sessions >= b.cfg.MaxPerAddress && !b.makeRoomLocked(n) {
+		return protocol.ManyFromAddress
+	}
+	return ""
 }
 
 // makeRoomLocked makes room for a new connection, which may know a token, where an address has as

@@ -185,6 +185,30 @@ func TestMaxPerAddressLetsTokensIn(t *testing.T) {
 	})
 }
 
+// The only one that an address may have gives way, too.
+func TestMaxPerAddressOfOne(t *testing.T) {
+	inBubble(t, Config{MaxPerAddress: 1, Tokens: []string{"sesame"}}, func(b *rig) {
+		dial := func() *testClient {
+			conn, err := b.listener.dial("10.1.1.1:1", roomy)
+			require.NoError(b.t, err)
+			p := &testClient{conn, b.t, ""}
+			p.want(protocol.Prompt, "P1")
+			return p
+		}
+		for range 3 {
+			silent := dial()
+			p := dial()
+			silent.wantClosed("error: "+protocol.ManyFromAddress+"\n", "P18: it has shown no token")
+			p.send("SUBSCRIBER token=sesame\n")
+			synctest.Wait()
+			require.Regexp(b.t, "^registered as ", p.buffered(), "P18")
+			p.Close()
+			synctest.Wait()
+		}
+		require.Empty(b.t, b.broker.networks, "nobody is counted any more")
+	})
+}
+
 // That holds while its answer waits, because many wrong ones came from there.
 func TestMaxPerAddressLetsTokensInAfterGuesses(t *testing.T) {
 	inBubble(t, Config{MaxPerAddress: 3, Tokens: []string{"sesame"}}, func(b *rig) {
