@@ -319,13 +319,13 @@ func CheckMessage(s string) error {
 	case len(s) > MaxLine:
 		return fmt.Errorf("a message of %d bytes, expected at most %d", len(s), MaxLine)
 	case strings.Contains(s, "\n"):
-		return fmt.Errorf("message %s holds a line end, expected one line", quote(s))
+		return fmt.Errorf("message %s holds a line end, expected one line", Quoted(s))
 	case strings.Contains(s, "\x00"):
-		return fmt.Errorf("message %s holds a NUL byte, expected text", quote(s))
+		return fmt.Errorf("message %s holds a NUL byte, expected text", Quoted(s))
 	case !utf8.ValidString(s):
-		return fmt.Errorf("message %s is not UTF-8", quote(s))
+		return fmt.Errorf("message %s is not UTF-8", Quoted(s))
 	case strings.TrimSpace(s) == Terminate:
-		return fmt.Errorf("message %s would end the session", quote(s))
+		return fmt.Errorf("message %s would end the session", Quoted(s))
 	}
 	return nil
 }

@@ -52,9 +52,9 @@ func ParseHello(line string) (Hello, error) {
 		var err error
 		switch {
 		case !ok:
-			err = errorf("unexpected %s after the role, expected key=value such as topic=news", quote(word))
+			err = Errorf("unexpected %s after the role, expected key=value such as topic=news", Quoted(word))
 		case seen[key]:
-			err = errorf("key %s given twice", quote(key))
+			err = Errorf("key %s given twice", Quoted(key))
 		default:
 			err = h.set(key, value)
 		}
@@ -75,7 +75,7 @@ func ParseQuery(role Role, query map[string][]string) (Hello, error) {
 	h := Hello{Role: role}
 	for _, key := range slices.Sorted(maps.Keys(query)) {
 		if len(query[key]) > 1 {
-			return Hello{}, errorf("key %s given twice", quote(key))
+			return Hello{}, Errorf("key %s given twice", Quoted(key))
 		}
 		if err := h.set(key, query[key][0]); err != nil {
 			return Hello{}, err
@@ -109,14 +109,14 @@ func (h *Hello) set(key, value string) (err error) {
 		return err
 	case key == "ack" && h.Role == Publisher:
 		if value != "yes" && value != "no" {
-			return errorf("bad ack %s, expected yes or no", quote(value))
+			return Errorf("bad ack %s, expected yes or no", Quoted(value))
 		}
 		h.Ack = value == "yes"
 		return nil
 	case key == "run" && h.Role == Publisher:
 		h.Run = value
 		if CheckName(value) != nil {
-			return errorf("bad run %s, expected 1 to %d of A-Z a-z 0-9 . _ -", quote(value), MaxRun)
+			return Errorf("bad run %s, expected 1 to %d of A-Z a-z 0-9 . _ -", Quoted(value), MaxRun)
 		}
 		return nil
 	case key == "from" && h.Role == Subscriber:
@@ -130,7 +130,7 @@ func (h *Hello) set(key, value string) (err error) {
 	if h.Role == Subscriber {
 		keys = "name, topic, from, format, token"
 	}
-	return errorf("unknown key %s of a %s, expected one of %s", quote(key), h.Role, keys)
+	return Errorf("unknown key %s of a %s, expected one of %s", Quoted(key), h.Role, keys)
 }
 
 // String returns the role line without its line end. ParseHello reads it back.
@@ -195,7 +195,7 @@ func ParseFrom(s string) (From, error) {
 	digits, last := strings.CutPrefix(s, "-")
 	n, err := strconv.ParseUint(digits, 10, 63)
 	if err != nil || n == 0 {
-		return From{}, errorf("bad from %s, expected new, first, -N (the last N) or a position from 1 up", quote(s))
+		return From{}, Errorf("bad from %s, expected new, first, -N (the last N) or a position from 1 up", Quoted(s))
 	}
 	if last {
 		return FromLast(n), nil
@@ -276,7 +276,7 @@ func ParseWelcome(line string) (Welcome, error) {
 	rest, ok := strings.CutPrefix(line, registered)
 	words := strings.Fields(rest)
 	if !ok || len(words) == 0 {
-		return Welcome{}, fmt.Errorf("unexpected answer %s, expected %q and a role", quote(line), registered)
+		return Welcome{}, fmt.Errorf("unexpected answer %s, expected %q and a role", Quoted(line), registered)
 	}
 	var w Welcome
 	var err error
@@ -300,7 +300,7 @@ func ParseWelcome(line string) (Welcome, error) {
 			w.Sync = value
 		}
 		if err != nil {
-			return Welcome{}, fmt.Errorf("bad %s in %s, expected a number", quote(word), quote(line))
+			return Welcome{}, fmt.Errorf("bad %s in %s, expected a number", Quoted(word), Quoted(line))
 		}
 	}
 	return w, nil

@@ -31,10 +31,10 @@ func ParseTSV(line []byte) (m Message, e Event, err error) {
 	}
 	fields := strings.SplitN(string(line), "\t", 5)
 	if len(fields) < 5 {
-		return m, e, fmt.Errorf("bad tsv line %s, expected POSITION TIME NAME TOPIC LINE with tabs between", quote(string(line)))
+		return m, e, fmt.Errorf("bad tsv line %s, expected POSITION TIME NAME TOPIC LINE with tabs between", Quoted(string(line)))
 	}
 	if m.Pos, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
-		return m, e, fmt.Errorf("bad position %s in a tsv line, expected a number", quote(fields[0]))
+		return m, e, fmt.Errorf("bad position %s in a tsv line, expected a number", Quoted(fields[0]))
 	}
 	if m.Time, err = parseTime(fields[1]); err != nil {
 		return m, e, err
@@ -46,7 +46,7 @@ func ParseTSV(line []byte) (m Message, e Event, err error) {
 func parseTime(s string) (time.Time, error) {
 	t, err := time.Parse(timeLayout, s)
 	if err != nil {
-		return t, fmt.Errorf("bad time %s, expected it as in %s", quote(s), timeLayout)
+		return t, fmt.Errorf("bad time %s, expected it as in %s", Quoted(s), timeLayout)
 	}
 	return t, nil
 }
@@ -54,7 +54,7 @@ func parseTime(s string) (time.Time, error) {
 func parseEvent(line string) (e Event, err error) {
 	fields := strings.Split(line, "\t")
 	bad := func(expected string) (Event, error) {
-		return Event{}, fmt.Errorf("bad event %s, expected %s", quote(line), expected)
+		return Event{}, fmt.Errorf("bad event %s, expected %s", Quoted(line), expected)
 	}
 	switch {
 	case fields[0] == "#gap":

@@ -69,7 +69,7 @@ func ParseRole(s string) (Role, error) {
 	case strings.EqualFold(s, "SUBSCRIBER"):
 		return Subscriber, nil
 	}
-	return 0, errorf("unknown role %s, expected PUBLISHER or SUBSCRIBER", quote(s))
+	return 0, Errorf("unknown role %s, expected PUBLISHER or SUBSCRIBER", Quoted(s))
 }
 
 // Format is how a subscriber wants its lines (P13). The zero value is Plain.
@@ -95,7 +95,7 @@ func ParseFormat(s string) (Format, error) {
 			return Format(i), nil
 		}
 	}
-	return 0, errorf("unknown format %s, expected %s", quote(s), strings.Join(formatNames[:SSE], ", "))
+	return 0, Errorf("unknown format %s, expected %s", Quoted(s), strings.Join(formatNames[:SSE], ", "))
 }
 
 // UnmarshalText reads a format's word, for flags.
@@ -121,7 +121,7 @@ func CheckName(s string) error {
 	if s == "" || len(s) > MaxName || strings.ContainsFunc(s, func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-')
 	}) {
-		return errorf("bad name %s, expected 1 to %d of A-Z a-z 0-9 . _ -", quote(s), MaxName)
+		return Errorf("bad name %s, expected 1 to %d of A-Z a-z 0-9 . _ -", Quoted(s), MaxName)
 	}
 	return nil
 }

@@ -1,17 +1,17 @@
 package protocol
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
 
-// quoted is the other side's own words in an error. They are shown escaped, and short enough that
+// Quoted is the other side's own words in an error. They are shown escaped, and short enough that
 // the error stays one readable line.
-type quoted string
+type Quoted string
 
-func quote(s string) quoted { return quoted(s) }
-
-func (q quoted) String() string {
+// String returns the words as they are shown.
+func (q Quoted) String() string {
 	const most = 60
 	s := string(q)
 	if len(s) > most {
@@ -27,29 +27,32 @@ type quotingError struct {
 	word   int // the number of the word of the role line that is wrong, from 1; 0 for not known
 }
 
-func errorf(format string, args ...any) error { return &quotingError{format: format, args: args} }
+// Errorf is fmt.Errorf for an error in which Redact finds what is Quoted. It wraps nothing.
+func Errorf(format string, args ...any) error { return &quotingError{format: format, args: args} }
 
 func (e *quotingError) Error() string { return fmt.Sprintf(e.format, e.args...) }
 
-// Redact returns the text of an error of ParseHello without the client's own words, one of which
-// may be a token in the wrong place (P18). It names the number of the wrong word instead.
+// Redact returns the text of an error without the client's own words, one of which may be a token
+// in the wrong place (P18): of one of ParseHello, ParseQuery or Errorf, or of one that wraps such
+// an error. Of a role line, it names the number of the wrong word instead.
 func Redact(err error) string {
-	e, ok := err.(*quotingError)
-	if !ok {
+	var e *quotingError
+	if !errors.As(err, &e) {
 		return err.Error()
 	}
 	redacted := *e
 	redacted.args = nil
 	for _, arg := range e.args {
-		if _, ok := arg.(quoted); ok {
+		if _, ok := arg.(Quoted); ok {
 			arg = `"…"`
 		}
 		redacted.args = append(redacted.args, arg)
 	}
+	text := strings.Replace(err.Error(), e.Error(), redacted.Error(), 1)
 	if e.word == 0 {
-		return redacted.Error()
+		return text
 	}
-	return fmt.Sprintf("word %d of the role line: %s", e.word, redacted.Error())
+	return fmt.Sprintf("word %d of the role line: %s", e.word, text)
 }
 
 // at says which word of the role line an error is about.

@@ -24,7 +24,7 @@ func appendID(dst []byte, pos uint64) []byte {
 func ParseLastEventID(s string) (From, error) {
 	pos, err := strconv.ParseUint(s, 10, 63)
 	if err != nil {
-		return From{}, errorf("bad Last-Event-ID %s, expected a position", quote(s))
+		return From{}, Errorf("bad Last-Event-ID %s, expected a position", Quoted(s))
 	}
 	return FromPosition(pos + 1), nil
 }

@@ -10,26 +10,26 @@ func CheckTopic(s string) error { return checkTokens(s, false) }
 
 func checkTokens(s string, wildcards bool) error {
 	if len(s) > MaxTopic {
-		return errorf("bad topic %s, expected at most %d bytes", quote(s), MaxTopic)
+		return Errorf("bad topic %s, expected at most %d bytes", Quoted(s), MaxTopic)
 	}
 	tokens := strings.Split(s, ".")
 	if len(tokens) > MaxTokens {
-		return errorf("bad topic %s, expected at most %d tokens", quote(s), MaxTokens)
+		return Errorf("bad topic %s, expected at most %d tokens", Quoted(s), MaxTokens)
 	}
 	for i, token := range tokens {
 		if token == "*" || token == ">" {
 			if !wildcards {
-				return errorf("bad topic %s, expected no wildcard: * and > are for subscribers", quote(s))
+				return Errorf("bad topic %s, expected no wildcard: * and > are for subscribers", Quoted(s))
 			}
 			if token == ">" && i < len(tokens)-1 {
-				return errorf("bad topic %s, expected > at the end only", quote(s))
+				return Errorf("bad topic %s, expected > at the end only", Quoted(s))
 			}
 			continue
 		}
 		if token == "" || strings.ContainsFunc(token, func(r rune) bool {
 			return !(unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || r == '_' || r == '-') || r == unicode.ReplacementChar
 		}) {
-			return errorf("bad topic %s, expected letters, digits, _ and - in tokens separated by single dots, such as news.sport", quote(s))
+			return Errorf("bad topic %s, expected letters, digits, _ and - in tokens separated by single dots, such as news.sport", Quoted(s))
 		}
 	}
 	return nil

@@ -65,10 +65,7 @@ func (s *session) acceptRole() (known *digest, err error) {
 // rejectRole sends the client what is wrong with its role line. The last one that it may get wrong
 // is an error, which ends the connection.
 func (s *session) rejectRole(wrong error, last bool) error {
-	text := wrong.Error()
-	if s.b.tokens {
-		text = protocol.Redact(wrong) // what was refused may hold a token
-	}
+	text := s.b.Words(wrong)
 	if last {
 		return &mistake{text}
 	}
@@ -77,6 +74,15 @@ func (s *session) rejectRole(wrong error, last bool) error {
 		return s.cause(err)
 	}
 	return nil
+}
+
+// Words returns the text of an error of the protocol for a client and the log. Where clients need a
+// token, it repeats nothing of what was refused, which may hold one.
+func (b *Broker) Words(err error) string {
+	if b.tokens {
+		return protocol.Redact(err)
+	}
+	return err.Error()
 }
 
 // crNUL is what telnet sends for the Enter key in character mode (RFC 854).

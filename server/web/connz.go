@@ -72,7 +72,7 @@ func stamp(t time.Time) string { return string(protocol.AppendTime(nil, t)) }
 
 // connz tells who is online, and how the broker is.
 func (s *side) connz(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
+	if _, err := s.parameters(r); err != nil {
 		return err
 	}
 	x := s.Broker.Stats()
@@ -111,7 +111,7 @@ func (s *side) connz(w http.ResponseWriter, r *http.Request) error {
 
 // metrics tells the same in numbers, for Prometheus.
 func (s *side) metrics(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
+	if _, err := s.parameters(r); err != nil {
 		return err
 	}
 	var text strings.Builder

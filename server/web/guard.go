@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
 	"strings"
 )
 
@@ -24,6 +25,10 @@ func (s *side) guard(next http.Handler) http.Handler {
 		h.Set("Cache-Control", "no-store")
 		if err := s.stranger(r); err != nil {
 			s.refuse(w, r, err)
+			return
+		}
+		if path.Clean("/"+r.URL.Path) != r.URL.Path { // a redirect would repeat the query, and a token in it
+			http.NotFound(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -14,15 +14,15 @@ import (
 )
 
 // parameters returns the query of a request, without its token. Each is one of those that are known.
-func parameters(r *http.Request, known ...string) (url.Values, error) {
+func (s *side) parameters(r *http.Request, known ...string) (url.Values, error) {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return nil, wrong(fmt.Errorf("the query cannot be read: %w", err))
+		return nil, s.wrong(protocol.Errorf("the query cannot be read: %s", protocol.Quoted(err.Error())))
 	}
 	query.Del("token")
 	for name := range query {
 		if !slices.Contains(known, name) {
-			return nil, wrong(fmt.Errorf("unknown parameter %q, expected %s or token", short(name), strings.Join(known, ", ")))
+			return nil, s.wrong(protocol.Errorf("unknown parameter %s, expected %s or token", protocol.Quoted(name), strings.Join(known, ", ")))
 		}
 	}
 	return query, nil
@@ -30,7 +30,7 @@ func parameters(r *http.Request, known ...string) (url.Values, error) {
 
 // subscribe makes the connection a subscriber's: what a role line would say is in the query.
 func (s *side) subscribe(w http.ResponseWriter, r *http.Request) error {
-	query, err := parameters(r, "topic", "from", "name", "format")
+	query, err := s.parameters(r, "topic", "from", "name", "format")
 	if err != nil {
 		return err
 	}
@@ -38,15 +38,15 @@ func (s *side) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if f := query.Get("format"); f == "" || f == format.String() {
 		query.Del("format")
 	} else if format, err = protocol.ParseFormat(f); err != nil {
-		return wrong(fmt.Errorf("%w or sse", err))
+		return s.wrong(fmt.Errorf("%w or sse", err))
 	}
 	hello, err := protocol.ParseQuery(protocol.Subscriber, query)
 	if err != nil {
-		return wrong(err)
+		return s.wrong(err)
 	}
 	if id := r.Header.Get("Last-Event-ID"); id != "" {
 		if hello.From, err = protocol.ParseLastEventID(id); err != nil {
-			return wrong(err)
+			return s.wrong(err)
 		}
 	}
 	hello.Format, hello.Token = format, tokenOf(r)
@@ -77,23 +77,23 @@ func (s *side) subscribe(w http.ResponseWriter, r *http.Request) error {
 
 // publish takes the lines of the body.
 func (s *side) publish(w http.ResponseWriter, r *http.Request) error {
-	query, err := parameters(r, "topic", "name", "run", "first")
+	query, err := s.parameters(r, "topic", "name", "run", "first")
 	if err != nil {
 		return err
 	}
 	first := uint64(1)
 	if query.Has("first") != query.Has("run") {
-		return wrong(errors.New("run= and first= go together: first= is the number in the run of the body's first line"))
+		return s.wrong(errors.New("run= and first= go together: first= is the number in the run of the body's first line"))
 	}
 	if text := query.Get("first"); query.Has("first") {
 		if first, err = strconv.ParseUint(text, 10, 63); err != nil || first == 0 {
-			return wrong(fmt.Errorf("bad first %q, expected the number of a line, from 1 up", short(text)))
+			return s.wrong(protocol.Errorf("bad first %s, expected the number of a line, from 1 up", protocol.Quoted(text)))
 		}
 		query.Del("first")
 	}
 	hello, err := protocol.ParseQuery(protocol.Publisher, query)
 	if err != nil {
-		return wrong(err)
+		return s.wrong(err)
 	}
 	hello.Token = tokenOf(r)
 	receipt, err := linkOf(r).Publish(hello, first, r.Body)

@@ -72,10 +72,13 @@ func Serve(l net.Listener, cfg Config) error {
 type linkKey struct{}
 
 // side is the HTTP side. It is only read.
-type side struct{ Config }
+type side struct {
+	Config
+	serves map[string]struct{} // paths, without the slash at the beginning
+}
 
 func newHandler(cfg Config) http.Handler {
-	s := &side{cfg}
+	s := &side{cfg, map[string]struct{}{"": {}}}
 	mux := http.NewServeMux()
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /subscribe": s.authorized(s.subscribe),
@@ -84,6 +87,8 @@ func newHandler(cfg Config) http.Handler {
 		"GET /metrics":   s.authorized(s.metrics),
 		"GET /healthz":   s.healthz,
 	} {
+		_, name, _ := strings.Cut(pattern, "/")
+		s.serves[name] = struct{}{}
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := serve(w, r); err != nil {
 				s.refuse(w, r, err)
@@ -91,7 +96,9 @@ func newHandler(cfg Config) http.Handler {
 		})
 	}
 	pages := page.Handler(page.Data{Title: "Pub/Sub Lab: " + cfg.About.Name})
-	for _, name := range append([]string{"{$}"}, page.Files...) {
+	mux.Handle("GET /{$}", pages)
+	for _, name := range page.Files {
+		s.serves[name] = struct{}{}
 		mux.Handle("GET /"+name, pages)
 	}
 	return s.guard(mux)
@@ -105,7 +112,7 @@ type problem struct {
 
 func (p *problem) Error() string { return p.text }
 
-func wrong(err error) error { return &problem{http.StatusBadRequest, err.Error()} }
+func (s *side) wrong(err error) error { return &problem{http.StatusBadRequest, s.Broker.Words(err)} }
 
 // statusOf returns the status that goes with an error of the broker.
 func statusOf(err error) int {
@@ -130,7 +137,11 @@ func statusOf(err error) int {
 // refuse answers a request with what is wrong.
 func (s *side) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := statusOf(err), err.Error()
-	s.Log.Info("request refused", "addr", r.RemoteAddr, "path", r.URL.Path, "status", status, "error", text)
+	where := r.URL.Path
+	if _, served := s.serves[strings.TrimPrefix(where, "/")]; !served { // it may hold anything, a token too
+		where = "…"
+	}
+	s.Log.Info("request refused", "addr", r.RemoteAddr, "path", where, "status", status, "error", text)
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}

@@ -118,33 +118,6 @@ func TestMethods(t *testing.T) {
 	})
 }
 
-// Tokens are those of the lines (P18), in a header or, for EventSource, in the query.
-func TestTokens(t *testing.T) {
-	inBubble(t, broker.Config{Tokens: []string{"secret"}}, func(r *rig) {
-		for _, target := range []string{"/connz", "/metrics", "/subscribe", "/connz?token=guess"} {
-			response := r.do("GET", target, nil)
-			status, text := read(t, response)
-			require.Equal(r, 401, status, target)
-			require.Equal(r, "Bearer", response.Header.Get("WWW-Authenticate"))
-			require.Contains(r, text, "token", target)
-			require.NotContains(r, text, "guess")
-		}
-		status, _ := r.get("/connz", "Authorization", "Bearer secret")
-		require.Equal(r, 200, status)
-		status, _ = r.get("/healthz")
-		require.Equal(r, 200, status, "as over a line, it needs none")
-		s := r.subscribe("/subscribe?token=secret&name=eve")
-		require.Contains(r, s.take(), "event: registered")
-		status, text := read(t, r.do("POST", "/publish?name=secret", nil, "Authorization", "Bearer secret"))
-		require.Equal(r, 400, status)
-		require.Contains(r, text, "stands where others can see it")
-		require.NotContains(r, r.log.String(), "secret")
-
-		r.broker.SetTokens([]string{"other"})
-		s.wantEnd("event: end\ndata: {\"error\":\"your token is no longer one of this server's\",\"again\":false}\n\n", "P18")
-	})
-}
-
 // Connections over HTTP count as all do (P18).
 func TestLimits(t *testing.T) {
 	inBubble(t, broker.Config{MaxClients: 1}, func(r *rig) {
