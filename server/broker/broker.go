@@ -150,28 +150,38 @@ func (b *Broker) Serve(l net.Listener) error {
 	b.listeners[l] = struct{}{}
 	b.mu.Unlock()
 
+	for {
+		conn, err := b.accept(l)
+		if err != nil {
+			return err
+		}
+		b.admit(conn, false)
+	}
+}
+
+// accept returns the next connection of a listener. It waits while there is an error that passes,
+// and returns ErrClosed after Shutdown.
+func (b *Broker) accept(l net.Listener) (net.Conn, error) {
 	var pause time.Duration
 	for {
 		conn, err := l.Accept()
 		if err == nil {
-			pause = 0
-			b.admit(conn, false)
-			continue
+			return conn, nil
 		}
 		select {
 		case <-b.closed:
-			return ErrClosed
+			return nil, ErrClosed
 		default:
 		}
 		if !passes(err) {
-			return err
+			return nil, err
 		}
 		pause = min(max(2*pause, 5*time.Millisecond), time.Second)
 		b.log.Error("cannot accept connections for now", "error", err, "retry_in", pause)
 		select {
 		case <-time.After(pause):
 		case <-b.closed:
-			return ErrClosed
+			return nil, ErrClosed
 		}
 	}
 }
@@ -188,6 +198,9 @@ func passes(err error) bool {
 	}
 	return false
 }
+
+// Sync returns Config.Sync.
+func (b *Broker) Sync() string { return b.cfg.Sync }
 
 // Idle returns a channel that is closed when there was a client, and none has been registered for
 // Config.IdleAfter since.

@@ -45,6 +45,9 @@ func (b *Broker) admit(conn net.Conn, http bool) *session {
 		return nil
 	}
 	if why := b.limitLocked(from); why != "" {
+		if http && len(b.refusing) < maxRefusing {
+			return b.refuseRequestsLocked(conn, from, why)
+		}
 		b.refuseLocked(conn, why, http)
 		return nil
 	}
@@ -118,11 +121,25 @@ func (b *Broker) uncountLocked(s *session) {
 	}
 }
 
-// refuseLocked refuses a connection for this reason. So that a flood of connections costs little,
-// only some of them are given the time to read it.
+// maxRefusing is how many connections beyond a limit are given the time to read why, so that a flood
+// of them costs little.
+const maxRefusing = 64
+
+// refuseRequestsLocked starts a session over HTTP that is beyond a limit. It has time for a request:
+// what asks how the broker is, is answered, so that a limit is not taken for a fault, and all else
+// is refused (see Link.Refused).
+func (b *Broker) refuseRequestsLocked(conn net.Conn, from, why string) *session {
+	s := newSession(b, conn, from, true)
+	s.refused, s.until, s.feeding = &mistake{why}, time.Now().Add(lingerTimeout), false
+	LinkOf(s.conn).stall = lingerTimeout
+	b.refusing[conn] = struct{}{}
+	b.all.Add(1)
+	return s
+}
+
+// refuseLocked refuses a connection for this reason.
 func (b *Broker) refuseLocked(conn net.Conn, why string, http bool) {
-	const most = 64
-	if len(b.refusing) >= most {
+	if len(b.refusing) >= maxRefusing {
 		conn.SetWriteDeadline(time.Now().Add(time.Millisecond)) // there is room for a line
 		io.WriteString(conn, refusal(why, http))
 		conn.Close()
@@ -136,11 +153,7 @@ func (b *Broker) refuseLocked(conn net.Conn, why string, http bool) {
 			why = unhealthy(err)
 		}
 		b.log.Warn("client refused", "addr", conn.RemoteAddr().String(), "reason", why, "clients", clients)
-		if http { // an answer that comes before what it answers is taken for an error
-			conn.SetReadDeadline(time.Now().Add(lingerTimeout))
-			conn.Read(make([]byte, 1<<10))
-		}
-		refuse(conn, refusal(why, http))
+		refuse(conn, refusal(why, false))
 		b.mu.Lock()
 		delete(b.refusing, conn)
 		b.mu.Unlock()

@@ -19,7 +19,8 @@ const keepAliveTime = 15 * time.Second
 
 // Listener returns a listener of connections that net/http serves, for whatever l accepts. They count
 // as those that Serve accepts do, have the same limits, speak TLS where those do, and end with them:
-// Shutdown closes l. A response is written with the timeouts of any client.
+// Shutdown closes l, and Accept returns ErrClosed. A response is written with the timeouts of any
+// client.
 func (b *Broker) Listener(l net.Listener) net.Listener {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -65,7 +66,7 @@ type httpListener struct {
 
 func (l *httpListener) Accept() (net.Conn, error) {
 	for {
-		raw, err := l.Listener.Accept()
+		raw, err := l.b.accept(l.Listener)
 		if err != nil {
 			return nil, err
 		}
@@ -92,8 +93,12 @@ func LinkOf(c net.Conn) *Link {
 	return c.(*Link)
 }
 
-// SetReadDeadline sets none that would hide that the session was kicked.
+// SetReadDeadline sets none that would hide that the session was kicked, or let one stay that is
+// refused.
 func (l *Link) SetReadDeadline(t time.Time) error {
+	if until := l.s.until; !until.IsZero() && (t.IsZero() || t.After(until)) {
+		t = until
+	}
 	err := l.conn.SetReadDeadline(t)
 	if l.s.ctx.Err() != nil && !l.taken {
 		err = l.conn.SetReadDeadline(past)
@@ -121,6 +126,10 @@ func (l *Link) Close() (err error) {
 	})
 	return err
 }
+
+// Refused reports whether the connection is beyond a limit (P18). Then it has time for one request;
+// Authorize, Subscribe and Publish return why.
+func (l *Link) Refused() bool { return l.s.refused != nil }
 
 // Authorize returns why a client with this token may not come in (P18), in words meant for it.
 func (l *Link) Authorize(token string) error {
@@ -164,6 +173,9 @@ func (l *Link) Subscribe(h protocol.Hello, hijack func() (head, rest []byte, err
 
 // begin prepares a session for a request.
 func (s *session) begin(h protocol.Hello) (known *digest, err error) {
+	if s.refused != nil {
+		return nil, s.refused
+	}
 	if s.ctx.Err() != nil { // whoever kicked it may still look at left
 		return nil, context.Cause(s.ctx)
 	}

@@ -102,11 +102,12 @@ func (b *Broker) unregister(s *session, why protocol.Reason) {
 	}
 }
 
-// forget removes a connection from the list of all connections.
+// forget removes a connection from the lists of connections.
 func (b *Broker) forget(s *session) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.sessions, s)
+	delete(b.refusing, s.raw)
 	b.uncountLocked(s)
 }
 

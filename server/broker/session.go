@@ -29,6 +29,8 @@ type session struct {
 	ctx     context.Context // ends when the session is kicked
 	cancel  context.CancelCauseFunc
 	http    bool          // net/http reads its requests
+	refused *mistake      // over HTTP: it is beyond this limit, and only there to be told so; nil for none
+	until   time.Time     // to which it may be there then
 	left    chan struct{} // closed when the session publishes and receives nothing more; over HTTP, in a request
 
 	// Owned by the session's goroutine. A subscriber's session has two, one after the other: the

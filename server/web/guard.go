@@ -23,6 +23,9 @@ func (s *side) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
+		if linkOf(r).Refused() {
+			h.Set("Connection", "close")
+		}
 		if err := s.stranger(r); err != nil {
 			s.refuse(w, r, err)
 			return

@@ -64,6 +64,7 @@ type rig struct {
 	*testing.T
 	broker *broker.Broker
 	client *http.Client
+	dial   dialer
 	log    *bytes.Buffer // read it when all is quiet
 }
 
@@ -92,7 +93,7 @@ func onLoopback(t *testing.T, cfg broker.Config, secure *tls.Config, test func(r
 }
 
 func against(t *testing.T, cfg broker.Config, l net.Listener, dial dialer, test func(r *rig)) {
-	r := &rig{T: t, log: &bytes.Buffer{}}
+	r := &rig{T: t, dial: dial, log: &bytes.Buffer{}}
 	cfg.Log = slog.New(slog.NewTextHandler(r.log, nil))
 	if cfg.Journal == nil {
 		cfg.Journal = journal.NewMemory(journal.MinHistory)
@@ -152,9 +153,15 @@ func (r *rig) post(target, body string) (status int, answer string) {
 	return read(r.T, r.do("POST", target, strings.NewReader(body)))
 }
 
-func (r *rig) connz() (x connzAnswer) {
+func (r *rig) connz() connzAnswer {
 	r.Helper()
-	status, text := r.get("/connz")
+	return r.connzWith()
+}
+
+// connzWith is connz with these headers.
+func (r *rig) connzWith(headers ...string) (x connzAnswer) {
+	r.Helper()
+	status, text := r.get("/connz", headers...)
 	require.Equal(r, 200, status)
 	require.NoError(r, json.Unmarshal([]byte(text), &x))
 	return x

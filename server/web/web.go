@@ -62,11 +62,7 @@ func Serve(l net.Listener, cfg Config) error {
 			return context.WithValue(ctx, linkKey{}, broker.LinkOf(c))
 		},
 	}
-	err := server.Serve(cfg.Broker.Listener(l))
-	if errors.Is(err, net.ErrClosed) {
-		return broker.ErrClosed
-	}
-	return err
+	return server.Serve(cfg.Broker.Listener(l))
 }
 
 type linkKey struct{}
@@ -142,8 +138,11 @@ func (s *side) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		where = "…"
 	}
 	s.Log.Info("request refused", "addr", r.RemoteAddr, "path", where, "status", status, "error", text)
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
 	}
 	if text == protocol.NoToken {
 		text = "this server wants a token, expected the header Authorization: Bearer TOKEN, or token=TOKEN in the query"
@@ -185,7 +184,7 @@ func tokenOf(r *http.Request) string {
 // healthz reports whether the broker is ready (P2); with the parameter live, that it is there. It needs
 // no token, like the check over a line.
 func (s *side) healthz(w http.ResponseWriter, r *http.Request) error {
-	sync := s.Broker.Stats().Sync
+	sync := s.Broker.Sync()
 	if !r.URL.Query().Has("live") {
 		if err := s.Broker.Health(r.Context()); err != nil {
 			return err

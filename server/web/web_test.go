@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
@@ -115,21 +114,6 @@ func TestMethods(t *testing.T) {
 		status, text := r.get("/healthz")
 		require.Equal(r, 200, status)
 		require.JSONEq(r, `{"status":"healthy"}`, text)
-	})
-}
-
-// Connections over HTTP count as all do (P18).
-func TestLimits(t *testing.T) {
-	inBubble(t, broker.Config{MaxClients: 1}, func(r *rig) {
-		s := r.subscribe("/subscribe")
-		s.take()
-		status, text := r.get("/connz")
-		require.Equal(r, 503, status)
-		require.Equal(r, "the server is full, try again later", text)
-		s.body.Close()
-		synctest.Wait()
-		status, _ = r.get("/connz")
-		require.Equal(r, 200, status, "there is room again")
 	})
 }
 
