@@ -82,17 +82,18 @@ type Broker struct {
 	feeding sync.WaitGroup // sessions that are, or may become, publishers
 	all     sync.WaitGroup // every goroutine
 
-	mu        sync.Mutex // also covers every Add of the wait groups
-	closing   bool
-	listeners map[net.Listener]struct{}
-	sessions  map[*session]struct{}                        // every connection
-	networks  map[string]*network                          // by what networkOf returns
-	refusing  map[net.Conn]struct{}                        // connections that are being refused
-	names     [protocol.Subscriber + 1]map[string]*session // the registered, by role and name
-	active    int                                          // registered, but for those who look on
-	past      totals                                       // of clients that were registered
-	idle      chan struct{}
-	idleTimer *time.Timer
+	mu         sync.Mutex // also covers every Add of the wait groups
+	closing    bool
+	listeners  map[net.Listener]struct{}
+	sessions   map[*session]struct{}                        // every connection
+	networks   map[string]*network                          // by what networkOf returns
+	refusing   map[net.Conn]struct{}                        // connections that are being refused
+	registered []*session                                   // in the order in which they were
+	names      [protocol.Subscriber + 1]map[string]*session // the registered, by role and name
+	active     int                                          // registered, but for those who look on
+	past       totals                                       // of clients that were registered
+	idle       chan struct{}
+	idleTimer  *time.Timer
 }
 
 // New returns a broker that serves nothing yet. It must be shut down.

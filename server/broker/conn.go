@@ -17,6 +17,13 @@ import (
 // last words and close its side.
 const lingerTimeout = time.Second
 
+// Bytes that may be under way to a client that is near (see boundSendBuffer): a subscriber, and one
+// that gets an answer over HTTP, which it may not read.
+const (
+	nearBuffer   = 256 << 10
+	answerBuffer = 32 << 10
+)
+
 // past is a deadline that has passed: it wakes whoever is reading or writing.
 var past = time.Unix(1, 0)
 

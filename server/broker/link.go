@@ -71,6 +71,7 @@ func (l *httpListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		if s := l.b.admit(raw, true); s != nil {
+			boundSendBuffer(raw, answerBuffer)
 			return s.conn, nil
 		}
 	}

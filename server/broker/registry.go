@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"pubsublab/protocol"
@@ -38,6 +40,7 @@ func (b *Broker) register(s *session, known *digest) (publishers, subscribers in
 	}
 	b.past.joined[s.hello.Role]++
 	s.id, s.since = b.past.joined[protocol.Publisher]+b.past.joined[protocol.Subscriber], time.Now()
+	b.registered = append(b.registered, s)
 	if s.hello.Role == protocol.Subscriber {
 		s.subscribing = true
 		b.doneFeedingLocked(s)
@@ -82,6 +85,8 @@ func (b *Broker) unregister(s *session, why protocol.Reason) {
 	defer b.mu.Unlock()
 	b.freeNameLocked(s)
 	b.past.leftLocked(s, why)
+	i := b.placeLocked(s.id)
+	b.registered = slices.Delete(b.registered, i, i+1)
 	s.id = 0
 	if s.watches() {
 		return
@@ -100,6 +105,12 @@ func (b *Broker) unregister(s *session, why protocol.Reason) {
 			}
 		})
 	}
+}
+
+// placeLocked returns where the client with this number is among the registered, or the next one.
+func (b *Broker) placeLocked(id uint64) int {
+	i, _ := slices.BinarySearchFunc(b.registered, id, func(s *session, id uint64) int { return cmp.Compare(s.id, id) })
+	return i
 }
 
 // forget removes a connection from the lists of connections.

@@ -1,8 +1,6 @@
 package broker
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"pubsublab/protocol"
@@ -79,26 +77,56 @@ func (b *Broker) Stats() Stats {
 		Gaps: b.feeds.Gaps(),
 	}
 	b.clients(&x)
-	slices.SortFunc(x.Clients, func(c, d Client) int { return cmp.Compare(c.ID, d.ID) })
+	x.Journal = b.complete(x.Clients)
 	for i := range x.Clients {
 		c := &x.Clients[i]
-		if c.Role == protocol.Subscriber {
-			c.Progress = c.s.progress()
-			c.Messages = max(c.s.lines.Load(), c.Progress.Lines)
+		switch {
+		case c.Role == protocol.Subscriber:
 			x.Sent.add(c.Traffic)
-		}
-	}
-	x.Journal = b.journal.Extent()
-	for i := range x.Clients {
-		c := &x.Clients[i]
-		if c.Role == protocol.Publisher {
-			c.Waiting = c.Waiting && x.Journal.Waiting
-			if c.Waiting {
-				x.Waiting++
-			}
+		case c.Waiting:
+			x.Waiting++
 		}
 	}
 	return x
+}
+
+// ClientsAfter returns those that follow the one with this ID in Stats.Clients, as they are now, at
+// most so many; 0 is before the first. So nobody who shows them slowly keeps all of them in memory.
+func (b *Broker) ClientsAfter(id uint64, most int) []Client {
+	b.mu.Lock()
+	next := b.registered[b.placeLocked(id+1):]
+	clients := make([]Client, 0, min(len(next), most))
+	for _, s := range next[:cap(clients)] {
+		clients = append(clients, s.clientLocked())
+	}
+	b.mu.Unlock()
+	b.complete(clients)
+	return clients
+}
+
+// clientLocked returns what the Broker's lock guards.
+func (s *session) clientLocked() Client {
+	return Client{
+		ID: s.id, Role: s.hello.Role, Name: s.name, Addr: s.addr, HTTP: s.http, Topic: s.topic(), Format: s.hello.Format,
+		Since: s.since, Waiting: s.waiting.Load(), Traffic: s.traffic(), s: s,
+	}
+}
+
+// complete fills in the rest.
+func (b *Broker) complete(clients []Client) journal.Extent {
+	for i := range clients {
+		c := &clients[i]
+		if c.Role == protocol.Subscriber {
+			c.Progress = c.s.progress()
+			c.Messages = max(c.s.lines.Load(), c.Progress.Lines)
+		}
+	}
+	extent := b.journal.Extent()
+	for i := range clients {
+		c := &clients[i]
+		c.Waiting = c.Waiting && (c.Role == protocol.Subscriber || extent.Waiting)
+	}
+	return extent
 }
 
 // clients fills in what the Broker's lock guards.
@@ -113,14 +141,8 @@ func (b *Broker) clients(x *Stats) {
 	}
 	publishers, subscribers := b.onlineLocked()
 	x.Online = ByRole{uint64(publishers), uint64(subscribers)}
-	for s := range b.sessions {
-		if s.id == 0 {
-			continue
-		}
-		c := Client{
-			ID: s.id, Role: s.hello.Role, Name: s.name, Addr: s.addr, HTTP: s.http, Topic: s.topic(), Format: s.hello.Format,
-			Since: s.since, Waiting: s.waiting.Load(), Traffic: s.traffic(), s: s,
-		}
+	for _, s := range b.registered {
+		c := s.clientLocked()
 		if c.Role == protocol.Publisher {
 			x.Received.add(c.Traffic)
 		}

@@ -31,7 +31,7 @@ func (s *session) open(welcome *protocol.Welcome) error {
 	if err != nil {
 		return s.entryError(err)
 	}
-	boundSendBuffer(s.raw)
+	boundSendBuffer(s.raw, nearBuffer)
 	if c, ok := s.conn.(*conn); ok && writesAtOnce(c.Conn) {
 		cursor.Direct(s.sendDirectly)
 	}

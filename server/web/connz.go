@@ -10,11 +10,7 @@ import (
 	"pubsublab/server/broker"
 )
 
-// connzAnswer is what /connz says, in a form that has room for several brokers.
-type connzAnswer struct {
-	Brokers     []connzBroker `json:"brokers"`
-	Connections []connzClient `json:"connections"`
-}
+// What /connz says is {"brokers":[...],"connections":[...]}: so there is room for several brokers.
 
 type connzBroker struct {
 	Name        string         `json:"name"`
@@ -70,13 +66,48 @@ type connzLag struct {
 // stamp returns a time as the formats of P13 have it.
 func stamp(t time.Time) string { return string(protocol.AppendTime(nil, t)) }
 
+// connzPart is how many clients of /connz are in memory at once, for somebody who may take his time:
+// less than 64 KiB of them.
+const connzPart = 32
+
 // connz tells who is online, and how the broker is.
 func (s *side) connz(w http.ResponseWriter, r *http.Request) error {
 	if _, err := s.parameters(r); err != nil {
 		return err
 	}
+	b, last := s.aboutBroker(r)
+	w.Header().Set("Content-Type", "application/json")
+	text := append([]byte(`{"brokers":[`), toJSON(b)...)
+	text = append(text, `],"connections":[`...)
+	for after, more := uint64(0), true; more; text = text[:0] {
+		clients := s.Broker.ClientsAfter(after, connzPart)
+		more = len(clients) == connzPart
+		for i := range clients {
+			c := &clients[i]
+			if c.ID > last { // who comes while somebody takes his time is not waited for
+				more = false
+				break
+			}
+			if after > 0 {
+				text = append(text, ',')
+			}
+			text = append(text, toJSON(s.aboutClient(c))...)
+			after = c.ID
+		}
+		if !more {
+			text = append(text, "]}\n"...)
+		}
+		if _, err := w.Write(text); err != nil {
+			return nil // nobody is there to be told
+		}
+	}
+	return nil
+}
+
+// aboutBroker returns what is told of the broker, and the number of the client that came last.
+func (s *side) aboutBroker(r *http.Request) (b connzBroker, last uint64) {
 	x := s.Broker.Stats()
-	b := connzBroker{
+	b = connzBroker{
 		Name: s.About.Name, Version: s.About.Version, Listen: s.About.Listen, Started: stamp(s.About.Started), Time: stamp(time.Now()),
 		Ready: true, Publishers: x.Online.Publishers, Subscribers: x.Online.Subscribers, Connections: x.Connections,
 		MaxClients: x.MaxClients, Received: x.Received, Sent: x.Sent, Waiting: x.Waiting, Gaps: x.Gaps, Peers: s.About.Peers,
@@ -91,22 +122,22 @@ func (s *side) connz(w http.ResponseWriter, r *http.Request) error {
 	if b.Peers == nil {
 		b.Peers = []string{}
 	}
-	clients := make([]connzClient, len(x.Clients))
-	for i, c := range x.Clients {
-		clients[i] = connzClient{
-			ID: c.ID, Broker: s.About.Name, Name: c.Name, Role: c.Role.String(), Address: c.Addr, Via: "tcp", Topic: c.Topic,
-			Since: stamp(c.Since), Lines: c.Messages, Position: c.Progress.Position,
-			Lag: connzLag{c.Progress.Messages, c.Progress.Bytes}, Waiting: c.Waiting,
-		}
-		if c.HTTP {
-			clients[i].Via = "http"
-		}
-		if c.Role == protocol.Subscriber {
-			clients[i].Format = c.Format.String()
-		}
+	return b, x.Registered.Publishers + x.Registered.Subscribers
+}
+
+func (s *side) aboutClient(c *broker.Client) connzClient {
+	x := connzClient{
+		ID: c.ID, Broker: s.About.Name, Name: c.Name, Role: c.Role.String(), Address: c.Addr, Via: "tcp", Topic: c.Topic,
+		Since: stamp(c.Since), Lines: c.Messages, Position: c.Progress.Position,
+		Lag: connzLag{c.Progress.Messages, c.Progress.Bytes}, Waiting: c.Waiting,
 	}
-	answer(w, http.StatusOK, connzAnswer{[]connzBroker{b}, clients})
-	return nil
+	if c.HTTP {
+		x.Via = "http"
+	}
+	if c.Role == protocol.Subscriber {
+		x.Format = c.Format.String()
+	}
+	return x
 }
 
 // metrics tells the same in numbers, for Prometheus.

@@ -153,6 +153,12 @@ func (r *rig) post(target, body string) (status int, answer string) {
 	return read(r.T, r.do("POST", target, strings.NewReader(body)))
 }
 
+// connzAnswer is what /connz says.
+type connzAnswer struct {
+	Brokers     []connzBroker `json:"brokers"`
+	Connections []connzClient `json:"connections"`
+}
+
 func (r *rig) connz() connzAnswer {
 	r.Helper()
 	return r.connzWith()

@@ -152,13 +152,17 @@ func (s *side) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // answer sends JSON.
 func answer(w http.ResponseWriter, status int, body any) {
-	text, err := json.Marshal(body)
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(append(toJSON(body), '\n'))
+}
+
+func toJSON(x any) []byte {
+	text, err := json.Marshal(x)
 	if err != nil {
 		panic(err) // only for what is no JSON
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	w.Write(append(text, '\n'))
+	return text
 }
 
 // authorized lets only those in that know a token, where the broker has some (P18).
