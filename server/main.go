@@ -29,6 +29,16 @@ func main() {
 // noValue is what kong says of a flag without a value.
 var noValue = regexp.MustCompile(`expected \S+ value but got .*`)
 
+// secret is what an address of NATS may hold before its host, wherever it was given.
+var secret = regexp.MustCompile(`[^\s"=]*@`)
+
+// usageError is an error of the arguments. It does not repeat what may be a password or token.
+type usageError struct{ error }
+
+func (e usageError) Error() string { return secret.ReplaceAllString(e.error.Error(), "…@") }
+
+func (e usageError) Unwrap() error { return e.error }
+
 // version returns which server this is, and of which Go.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
@@ -54,6 +64,9 @@ func run(command any, args []string, name, description string) {
 	var wrong *kong.ParseError
 	if errors.As(err, &wrong) && noValue.MatchString(err.Error()) {
 		err = errors.New(noValue.ReplaceAllString(err.Error(), "expected a value, as in --flag=VALUE"))
+	}
+	if err != nil {
+		err = usageError{err}
 	}
 	parser.FatalIfErrorf(err)
 	if err := parsed.Run(); err != nil {

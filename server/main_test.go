@@ -195,12 +195,19 @@ func TestUsage(t *testing.T) {
 		{[]string{"--journal=./j", "--journal-ca=x"}, `need --journal with NATS servers`},
 		{[]string{"journal"}, `expected one of "check", "cat"`},
 		{[]string{"--nonsense"}, `unknown flag --nonsense`},
+		{[]string{"nats://me:sesame@host:4222"}, `got "…@host:4222", expected a port from 0 to 65535`},
+		{[]string{"5000", "nats://me:ses/ame@host:4222"}, `unexpected argument …@host:4222`},
+		{[]string{"journal", "copy", "./j", "sesame@host"}, `expected NATS servers such as nats://a:4222,b:4222`},
+		{[]string{"journal", "copy", "./j", "nats://a", "sesame@host"}, `unexpected argument …@host`},
 	} {
 		cmd := command(t, c.args...)
 		out, err := cmd.CombinedOutput()
 		require.Error(t, err)
 		require.Equal(t, 2, cmd.ProcessState.ExitCode(), "%v: %s", c.args, out)
 		require.Contains(t, string(out), c.text, "%v", c.args)
+		for _, secret := range []string{"sesame", "ses/ame"} {
+			require.NotContains(t, string(out), secret, "%v", c.args)
+		}
 	}
 	out, err := command(t, "--help").CombinedOutput()
 	require.NoError(t, err)
@@ -221,6 +228,10 @@ func TestArgumentsWinOverVariables(t *testing.T) {
 	require.Equal(t, 2, cmd.ProcessState.ExitCode())
 	require.Contains(t, string(out), `got "tcp://10.96.0.7:5000", expected a port from 0 to 65535. `+
 		`Kubernetes sets PUBSUB_PORT to such an address where a service is called pubsub: give the port as an argument`)
+	t.Setenv("PUBSUB_PORT", "nats://me:sesame@host")
+	out, err = command(t, "--stall-timeout=30s").CombinedOutput()
+	require.Error(t, err)
+	require.NotContains(t, string(out), "sesame")
 	out, err = command(t, "0").CombinedOutput()
 	require.Error(t, err)
 	require.Contains(t, string(out), `--stall-timeout: got "30", expected a duration such as 500ms, 30s or 1m30s (from envar PUBSUB_STALL_TIMEOUT="30")`)
