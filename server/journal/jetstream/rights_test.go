@@ -138,3 +138,21 @@ func TestRightsToCreate(t *testing.T) {
 	n.limit(append(create, "$JS.API.STREAM.CREATE.OBJ_test-checkpoints"), rights.subscribe)
 	works(t, cfg)
 }
+
+// A journal is copied with two rights more; who lacks one of them is told which, at once.
+func TestRightsToCopy(t *testing.T) {
+	t.Parallel()
+	n := startNode(t)
+	create := append(slices.Clone(rights.publish), "$JS.API.STREAM.CREATE.test", "$JS.API.STREAM.CREATE.OBJ_test-checkpoints")
+	copying := func(more ...string) error {
+		n.limit(append(slices.Clone(create), more...), rights.subscribe)
+		ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
+		defer cancel()
+		return Copy(ctx, n.as("broker:s3cret-word", small(n)), origins(journaltest.OfRun("r", 1, "ada: one two")))
+	}
+	const piece, update = "test.copy.*", "$JS.API.STREAM.UPDATE.test"
+	require.ErrorContains(t, copying(piece), `the NATS user may not publish to "`+update)
+	require.ErrorContains(t, copying(update), `the NATS user may not publish to "test.copy.`)
+	require.NoError(t, copying(piece, update))
+	require.EqualValues(t, 102, connect(t, n.as("all:all", small(n))).Next())
+}
