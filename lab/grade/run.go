@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"pubsublab/lab/grade/checks"
 	"pubsublab/lab/grade/harness"
@@ -19,7 +17,7 @@ const (
 	// checkLimit bounds one try of a check.
 	checkLimit = 90 * time.Second
 	// atOnce is how many checks are tried beside each other: most of the time they wait.
-	atOnce = 4
+	atOnce = 6
 )
 
 // outcome is what a check came to. What it holds is written before done is closed.
@@ -38,7 +36,7 @@ type outcome struct {
 type schedule struct {
 	suite    *checks.Suite
 	outcomes map[string]*outcome // by ID
-	slots    *semaphore.Weighted
+	slots    *slots
 	before   map[string]*outcome // of each that uses the pair at terminals, the one that uses it before
 	lastPair string              // ID of the last that uses it
 
@@ -53,7 +51,7 @@ func runAll(ctx context.Context, suite *checks.Suite, plan []checks.Check, progr
 	if progress == nil {
 		progress = func(int, int, string) {}
 	}
-	s := &schedule{suite: suite, outcomes: map[string]*outcome{}, before: map[string]*outcome{}, slots: semaphore.NewWeighted(atOnce), progress: progress}
+	s := &schedule{suite: suite, outcomes: map[string]*outcome{}, before: map[string]*outcome{}, slots: &slots{free: atOnce}, progress: progress}
 	var pair *outcome
 	for _, c := range plan {
 		s.outcomes[c.ID] = &outcome{done: make(chan struct{}), status: Passed}
@@ -83,16 +81,16 @@ func (s *schedule) one(ctx context.Context, c checks.Check) (err error) {
 		}
 		close(o.done)
 	}()
-	for _, id := range slices.Concat(c.Needs, c.Shares) {
-		below := s.outcomes[id]
-		if below == nil {
-			continue // about a client, and there is none, or nobody asked for it
-		}
-		select {
-		case <-below.done:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	if err := s.over(ctx, c.Needs); err != nil {
+		return err
+	}
+	if c.Ahead != nil && !s.suite.OneAtATime() && !s.blocked(c, o) {
+		limited, cancel := context.WithTimeout(ctx, checkLimit)
+		c.Ahead(limited, s.suite)
+		cancel()
+	}
+	if err := s.over(ctx, c.Shares); err != nil {
+		return err
 	}
 	if c.ID == s.lastPair {
 		defer s.suite.EndPair()
@@ -109,7 +107,7 @@ func (s *schedule) one(ctx context.Context, c checks.Check) (err error) {
 		return nil
 	}
 	if !c.Pair {
-		done, err := s.slot(ctx)
+		done, err := s.slot(ctx, c.First)
 		if err != nil {
 			return err
 		}
@@ -125,10 +123,26 @@ func (s *schedule) one(ctx context.Context, c checks.Check) (err error) {
 	return err
 }
 
+// over waits until checks are over.
+func (s *schedule) over(ctx context.Context, ids []string) error {
+	for _, id := range ids {
+		below := s.outcomes[id]
+		if below == nil {
+			continue // about a client, and there is none, or nobody asked for it
+		}
+		select {
+		case <-below.done:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
 // slot waits until the check may be tried beside others; or alone, and behind those that use the pair
 // at terminals, where only one run of the server can be there at a time.
-func (s *schedule) slot(ctx context.Context) (done func(), err error) {
-	slots := int64(1)
+func (s *schedule) slot(ctx context.Context, first bool) (done func(), err error) {
+	slots := 1
 	if s.suite.OneAtATime() {
 		slots = atOnce
 		if pair := s.outcomes[s.lastPair]; pair != nil {
@@ -139,10 +153,10 @@ func (s *schedule) slot(ctx context.Context) (done func(), err error) {
 			}
 		}
 	}
-	if err := s.slots.Acquire(ctx, slots); err != nil {
-		return nil, context.Cause(ctx)
+	if err := s.slots.acquire(ctx, slots, first); err != nil {
+		return nil, err
 	}
-	return func() { s.slots.Release(slots) }, nil
+	return func() { s.slots.release(slots) }, nil
 }
 
 func (s *schedule) count() {

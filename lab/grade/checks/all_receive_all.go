@@ -17,6 +17,8 @@ var allReceiveAll = Check{
 	From:  "A7",
 	Needs: []string{"server-delivers", "pair-delivers"},
 	Alone: true,
+	Ahead: makeTrafficAhead,
+	First: true,
 	Run:   runAllReceiveAll,
 }
 

@@ -32,8 +32,12 @@ type Check struct {
 	Bonus  bool
 	Socket bool // it needs connections of the grader's own, which speak the submission's language
 	Alone  bool // it gets no run of the server that others have used, or looks at what was seen before
+	First  bool // it is begun before others that could be, because it takes long or others wait for it
 	Runs   int  // how often it is tried, because luck decides; 0: once
-	Run    func(context.Context, *Suite) (*harness.Finding, error)
+	// Ahead does what can be done of it while those are tried in whose faults it fails, too, beside whatever
+	// else goes on; not where only one run of the server can be there at a time. It may be nil.
+	Ahead func(context.Context, *Suite)
+	Run   func(context.Context, *Suite) (*harness.Finding, error)
 }
 
 // All is all checks, each behind those it builds on.

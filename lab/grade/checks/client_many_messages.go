@@ -17,6 +17,7 @@ var clientManyMessages = Check{
 	Needs:  []string{"server-delivers", "pair-delivers", "pair-together"},
 	Shares: []string{"nothing-lost"},
 	Client: true,
+	First:  true,
 	Run:    runClientManyMessages,
 }
 

@@ -17,6 +17,8 @@ var hasPrefix = Check{
 	Needs:  []string{"server-delivers"},
 	Alone:  true,
 	Socket: true,
+	Ahead:  makeTrafficAhead,
+	First:  true,
 	Run:    runHasPrefix,
 }
 

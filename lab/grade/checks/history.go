@@ -20,6 +20,7 @@ var history = Check{
 	Needs:  []string{"server-delivers"},
 	Bonus:  true,
 	Socket: true,
+	First:  true,
 	Run:    runHistory,
 }
 

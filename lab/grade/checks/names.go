@@ -19,6 +19,7 @@ var names = Check{
 	Needs:  []string{"server-delivers"},
 	Bonus:  true,
 	Socket: true,
+	First:  true,
 	Run:    runNames,
 }
 

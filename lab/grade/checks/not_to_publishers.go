@@ -20,6 +20,8 @@ var notToPublishers = Check{
 	Needs:  []string{"server-delivers", "pair-not-to-publishers"},
 	Alone:  true,
 	Socket: true,
+	Ahead:  makeTrafficAhead,
+	First:  true,
 	Run:    runNotToPublishers,
 }
 

@@ -20,6 +20,8 @@ var nothingAltered = Check{
 	Needs:  []string{"server-delivers"},
 	Shares: []string{"nothing-lost"},
 	Alone:  true,
+	Ahead:  makeTrafficAhead,
+	First:  true,
 	Run:    runNothingAltered,
 }
 

@@ -16,6 +16,8 @@ var nothingDoubled = Check{
 	From:  "A7",
 	Needs: []string{"server-delivers", "pair-not-doubled"},
 	Alone: true,
+	Ahead: makeTrafficAhead,
+	First: true,
 	Run:   runNothingDoubled,
 }
 

@@ -18,6 +18,8 @@ var nothingInvented = Check{
 	Needs:  []string{"server-delivers"},
 	Alone:  true,
 	Socket: true,
+	Ahead:  makeTrafficAhead,
+	First:  true,
 	Run:    runNothingInvented,
 }
 

@@ -17,6 +17,8 @@ var nothingLost = Check{
 	From:  "A7",
 	Needs: []string{"all-receive-all"},
 	Alone: true,
+	Ahead: makeTrafficAhead,
+	First: true,
 	Run:   runNothingLost,
 }
 

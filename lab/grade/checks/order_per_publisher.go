@@ -23,6 +23,8 @@ var orderPerPublisher = Check{
 	Needs: []string{"server-delivers", "pair-order"},
 	Alone: true,
 	Runs:  3,
+	Ahead: makeTrafficAhead,
+	First: true,
 	Run:   runOrderPerPublisher,
 }
 

@@ -23,6 +23,7 @@ var publishersTogether = Check{
 	From:  "A5, A7",
 	Needs: []string{"all-receive-all", "nothing-lost", "pair-together"},
 	Runs:  3,
+	First: true,
 	Run:   runPublishersTogether,
 }
 

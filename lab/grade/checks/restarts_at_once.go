@@ -19,6 +19,7 @@ var restartsAtOnce = Check{
 	From:  "A4",
 	Needs: []string{"server-delivers"},
 	Alone: true,
+	First: true,
 	Run:   runRestartsAtOnce,
 }
 

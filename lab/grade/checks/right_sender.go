@@ -19,6 +19,8 @@ var rightSender = Check{
 	Needs:  []string{"has-prefix", "all-receive-all"},
 	Alone:  true,
 	Socket: true,
+	Ahead:  makeTrafficAhead,
+	First:  true,
 	Run:    runRightSender,
 }
 

@@ -18,7 +18,24 @@ var serverDelivers = Check{
 	Needs:      []string{"server-starts"},
 	Shares:     []string{"pair-works"},
 	Alone:      true,
+	Ahead:      func(ctx context.Context, g *Suite) { g.detect(ctx) },
 	Run:        runServerDelivers,
+}
+
+// detection is what [harness.Harness.Detect] found out.
+type detection struct {
+	works   bool
+	excerpt []harness.Step
+	err     error
+}
+
+// detect is Detect, once. It is for server-delivers.
+func (g *Suite) detect(ctx context.Context) (bool, []harness.Step, error) {
+	if g.detected == nil {
+		works, excerpt, err := g.Detect(ctx)
+		g.detected = &detection{works, excerpt, err}
+	}
+	return g.detected.works, g.detected.excerpt, g.detected.err
 }
 
 func runServerDelivers(ctx context.Context, g *Suite) (*harness.Finding, error) {
@@ -27,7 +44,7 @@ func runServerDelivers(ctx context.Context, g *Suite) (*harness.Finding, error) 
 		return nil, err
 	}
 	defer done()
-	works, slice, err := g.Detect(ctx)
+	works, slice, err := g.detect(ctx)
 	if err != nil || works {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ var serverMany = Check{
 	Needs:  []string{"survives-clean-close"},
 	Alone:  true,
 	Socket: true,
+	First:  true,
 	Run:    runServerMany,
 }
 

@@ -22,6 +22,7 @@ var slowSubscriber = Check{
 	Bonus:  true,
 	Alone:  true,
 	Socket: true,
+	First:  true,
 	Run:    runSlowSubscriber,
 }
 

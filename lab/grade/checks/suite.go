@@ -40,6 +40,8 @@ type shared struct {
 
 	pair *pair // that the pair checks use one after the other, of which one is tried at a time; nil: there is none
 
+	detected *detection // how it wants to be talked to; nil: nobody has found that out yet
+
 	making  sync.Mutex
 	traffic *traffic // what the checks of the integration are about; made by the first of them
 }

@@ -19,6 +19,8 @@ var timestamps = Check{
 	Needs:  []string{"server-delivers"},
 	Bonus:  true,
 	Socket: true,
+	Ahead:  makeTrafficAhead,
+	First:  true,
 	Run:    runTimestamps,
 }
 

@@ -17,6 +17,7 @@ var topics = Check{
 	From:  "A11",
 	Needs: []string{"server-delivers"},
 	Bonus: true,
+	First: true,
 	Run:   runTopics,
 }
 
