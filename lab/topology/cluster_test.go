@@ -6,10 +6,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
@@ -36,6 +38,32 @@ func TestLoadCluster(t *testing.T) {
 		assert.Equal(t, s.Role == Stream || s.Role == Broker, s.service.Restart == "on-failure", "%s: what keeps lines comes back", s.Name)
 		for _, port := range s.service.Ports {
 			assert.Equal(t, "127.0.0.1", port.HostIP, "%s is not for the whole network", s.Name)
+		}
+	}
+}
+
+// What brokers take by their flags (docs/operating.md) is less than their containers' limits, so that
+// no client can have one killed. GOMEMLIMIT would replace the limit that follows from the flags.
+func TestBrokersFitTheirContainers(t *testing.T) {
+	for _, file := range []string{demoFile, clusterFile} {
+		topo, err := Load(file)
+		require.NoError(t, err)
+		for _, s := range topo.WithRole(Broker) {
+			var history, clients uint64
+			for _, arg := range s.Args {
+				name, value, _ := strings.Cut(arg, "=")
+				switch name {
+				case "--history":
+					history, err = humanize.ParseBytes(value)
+				case "--max-clients":
+					clients, err = strconv.ParseUint(value, 10, 64)
+				}
+				require.NoError(t, err, arg)
+			}
+			require.NotZero(t, history, s.Name)
+			require.NotZero(t, clients, "%s: --max-clients", s.Name)
+			assert.Less(t, history*3/2+32<<20+clients*128<<10, uint64(s.service.MemLimit), "%s in %s", s.Name, file)
+			assert.NotContains(t, s.service.Environment, "GOMEMLIMIT", s.Name)
 		}
 	}
 }
