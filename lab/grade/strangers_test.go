@@ -32,6 +32,8 @@ type stranger struct {
 	In                                    string // folder of the step
 	Build, Types                          []string
 	Server, Client, Publisher, Subscriber string
+	SubscribeLine                         string `yaml:"subscribe-line"`
+	PublishLine                           string `yaml:"publish-line"`
 	Port                                  int
 	Tasks                                 []int
 	Truth                                 string
@@ -162,7 +164,7 @@ func (s stranger) commands(t *testing.T) (runner.Commands, bool) {
 	}
 	return runner.Commands{
 		Dir: dir, Server: s.Server, Publisher: cmp.Or(s.Publisher, s.Client), Subscriber: cmp.Or(s.Subscriber, s.Client),
-		Types: s.Types, Port: s.Port,
+		Types: s.Types, SubscribeLine: s.SubscribeLine, PublishLine: s.PublishLine, Port: s.Port,
 	}, true
 }
 

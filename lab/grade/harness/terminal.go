@@ -30,7 +30,8 @@ type Terminal struct {
 	// static
 	Program     *runner.Program
 	Role, Topic string
-	name        string // that it is told where it asks for one
+	line        func(topic, text string) string // of a message
+	name        string                          // that it is told where it asks for one
 	relay       *relay
 	introduced  chan struct{} // closed when it was told what it is to be told, and has told the server
 
@@ -47,7 +48,7 @@ func (r *ServerRun) openTerminal(ctx context.Context, role, topic, name string) 
 	if err != nil {
 		return nil, err
 	}
-	t := &Terminal{Role: role, Topic: topic, name: strings.ReplaceAll(name, " ", ""), relay: l, introduced: make(chan struct{})}
+	t := &Terminal{Role: role, Topic: topic, line: r.Runner.Line, name: strings.ReplaceAll(name, " ", ""), relay: l, introduced: make(chan struct{})}
 	if t.Program, err = l.run.Client(ctx, l.address(), role, topic); err != nil {
 		l.close()
 		return nil, err
@@ -74,7 +75,7 @@ func (t *Terminal) introduce(types []string, a answers) {
 			others = spellings(a.Role, shown)
 			line, others = others[0], others[1:]
 		}
-		if t.enter(line) != nil {
+		if t.enter(line, line) != nil {
 			break // it has ended
 		}
 	}
@@ -116,7 +117,7 @@ func (t *Terminal) introduce(types []string, a answers) {
 		t.role = t.role || kind == "role"
 		t.mu.Unlock()
 		told[kind] = true
-		if t.enter(a.to(kind)) != nil {
+		if t.enter(a.to(kind), a.to(kind)) != nil {
 			return
 		}
 	}
@@ -168,10 +169,11 @@ func (t *Terminal) shown() string {
 	return string(t.Program.Output.Bytes()[t.last:])
 }
 
-// enter types a line, and Enter.
-func (t *Terminal) enter(line string) error {
+// enter types a line, and Enter. What it means is the message of a command that publishes, and else the
+// line itself.
+func (t *Terminal) enter(line, means string) error {
 	t.mu.Lock()
-	t.typed = append(t.typed, dialect.Chunk{At: time.Since(t.relay.server.Began), Data: []byte(line + "\n")})
+	t.typed = append(t.typed, dialect.Chunk{At: time.Since(t.relay.server.Began), Data: []byte(means + "\n")})
 	t.last = t.Program.Output.Len()
 	t.mu.Unlock()
 	return t.Program.Type(line + "\n")
@@ -195,7 +197,19 @@ func (t *Terminal) say(text string) error {
 	if each {
 		t.waits(unasked, never)
 	}
-	return t.enter(text)
+	return t.enter(t.command(text), text)
+}
+
+// command is what is typed for messages, a line each. The word that ends a client, and an empty line, are
+// no messages.
+func (t *Terminal) command(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		if line != "" && line != Terminate {
+			lines[i] = t.line(t.Topic, line)
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // close presses Ctrl+C, and a second time where once is not enough.

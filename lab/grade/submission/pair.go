@@ -88,10 +88,14 @@ func (f *finder) clients(ctx context.Context, u unit, one *found, s Settings, se
 		seen[key] = true
 		n++
 		f.options.Progress("trying the client: " + a.command())
-		reached, asked, words, output := f.pair(ctx, u, a.settings)
+		reached, asked, words, output, typed := f.pair(ctx, u, a.settings)
 		f.tried("Client: %s (%s): %s", a.command(), a.from, words)
+		if typed != nil {
+			queue = append([]attempt{{*typed, a.from + ", and it takes commands", a.args, a.sure, true}}, queue...)
+			continue
+		}
 		if reached > one.level {
-			one.level, one.settings, one.sure = reached, a.settings, asked || a.sure && a.roles
+			one.level, one.settings, one.sure = reached, a.settings, (asked || a.sure && a.roles) && !listed(output).both()
 		}
 		if one.level >= u.goal() {
 			break
@@ -201,24 +205,24 @@ func (f *finder) attemptsOf(u unit, s Settings, server started, recipes map[*pro
 
 // pair runs the server with a subscriber and a publisher at terminals, and types a message. It returns
 // how far they came, whether they asked for their roles, both in words, and the output of one that
-// ended.
-func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, asked bool, words, output string) {
+// ended; and the settings with the commands that they take, where those were found out instead.
+func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, asked bool, words, output string, typed *Settings) {
 	run, err := f.commands(s).Runner()
 	if err != nil {
-		return listening, false, sentence(err.Error()), ""
+		return listening, false, sentence(err.Error()), "", nil
 	}
 	defer func() { _ = run.Close() }()
 	h := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: deliverLimit})
 	r, err := h.Start(ctx, "trial")
 	if err != nil {
-		return listening, false, sentence(err.Error()), ""
+		return listening, false, sentence(err.Error()), "", nil
 	}
 	defer r.Close()
 	limited, cancel := context.WithTimeout(ctx, listenLimit)
 	up := harness.Poll(limited, func() bool { return !r.Running() || slices.Contains(r.Program.Ports(), r.Port) })
 	cancel()
 	if !up || !r.Running() {
-		return nothingYet, false, "the server did not listen this time.", string(r.Program.Output.Bytes())
+		return nothingYet, false, "the server did not listen this time.", string(r.Program.Output.Bytes()), nil
 	}
 	roles := []string{runner.Subscriber, runner.Publisher}
 	if !u.roles {
@@ -228,11 +232,34 @@ func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, a
 	defer cancel()
 	all, err := r.JoinTerminals(limited, roles...)
 	if err != nil {
-		return listening, false, sentence(err.Error()), ""
+		return listening, false, sentence(err.Error()), "", nil
 	}
-	reached, words, output = f.talk(ctx, u, r, all)
+	told := s.PublishLine != "" || !u.roles // there is nothing to find out about commands
+	lists := listed(string(all[0].Received.Bytes()))
+	if !told && lists.both() {
+		typed = f.takes(ctx, s, all, lists)
+	}
+	if typed == nil {
+		reached, words, output = f.talk(ctx, u, r, all)
+	}
+	if others := f.phrases(u); typed == nil && !told && !lists.both() && reached >= connected && reached < delivered && others.both() {
+		typed = f.takes(ctx, s, all, others)
+	}
+	if typed != nil {
+		words = fmt.Sprintf("they take commands: %s, and %s.", typed.SubscribeLine, typed.PublishLine)
+	}
 	asked = !slices.ContainsFunc(all, func(p *harness.Participant) bool { return !p.Terminal().AskedRole() })
-	return reached, asked, words, output
+	return reached, asked, words, output, typed
+}
+
+// takes are settings with the commands that a subscriber and a publisher take; nil where they take none of
+// those that are tried.
+func (f *finder) takes(ctx context.Context, s Settings, all []*harness.Participant, p phrases) *Settings {
+	s.SubscribeLine, s.PublishLine = explore(ctx, all[0], all[1], p)
+	if s.PublishLine == "" {
+		return nil
+	}
+	return &s
 }
 
 // talk types at the last of some clients until a message arrives at the first.

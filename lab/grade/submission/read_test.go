@@ -201,7 +201,7 @@ func TestDecode(t *testing.T) {
 func TestSettings(t *testing.T) {
 	all := Settings{
 		Dir: "Task 3", Build: []string{"make -s", "javac 'A B.java'"}, Server: "./server", Publisher: "./pub {host}", Subscriber: "./sub {host}",
-		Types: []string{"{role}", "2"}, Port: 5000, Second: "./server 2", Dialect: map[string]any{"register": "{role}\n", "message": "{text}\n"},
+		Types: []string{"{role}", "2"}, SubscribeLine: "sub {topic}", PublishLine: "pub {topic} {text}", Port: 5000, Second: "./server 2", Dialect: map[string]any{"register": "{role}\n", "message": "{text}\n"},
 	}
 	read, err := ParseSettings("grade.yaml", all.YAML())
 	require.NoError(t, err)
@@ -215,6 +215,7 @@ func TestSettings(t *testing.T) {
 		"server: ./s {port}\npublisher: ./p {port}\n":                 "grade.yaml:2: there is one of publisher and subscriber",
 		"server: ./s {port}\nclient: ./c {port}\npublisher: a {port}": "grade.yaml:2: there is a client, and a publisher or a subscriber",
 		"server: ./s {port}\ndir: ../x\n":                             `grade.yaml:2: dir is "../x"; expected a folder within the submission`,
+		"server: ./s {port}\npublish-line: pub {topic}\n":             `grade.yaml:2: publish-line is "pub {topic}"; expected {text}`,
 		"server: ./s {port}\nclients: x\n":                            "grade.yaml: ",
 		"server: ./s {port}\ndialect: {words: x}\n":                   "grade.yaml:2: ",
 		"server: ./s {port}\nbuild: make\n":                           "grade.yaml: ",

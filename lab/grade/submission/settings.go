@@ -28,6 +28,8 @@ type Settings struct {
 	Publisher, Subscriber string   // instead of Client: a command for each role
 	Types                 []string // what is typed at a client as it starts, where it does not ask
 	Port                  int      // that the source fixes; 0: it takes {port}
+	SubscribeLine         string   // what is typed at a subscriber that takes commands, with {topic}; empty: nothing
+	PublishLine           string   // how a message is typed at a publisher that takes commands, with {text} and {topic}; empty: as it is
 	Second                string   // a second server, which goes on when the first one dies; {port1} is the first one's port; empty: there is none
 	Dialect               any      // how messages look, in the words of a rubric; nil: it is learnt
 
@@ -39,6 +41,7 @@ func (s Settings) Commands(root string) runner.Commands {
 	c := runner.Commands{
 		Dir: filepath.Join(root, filepath.FromSlash(s.Dir)), Server: s.Server,
 		Publisher: s.Publisher, Subscriber: s.Subscriber, Types: s.Types, Second: s.Second, Port: s.Port,
+		SubscribeLine: s.SubscribeLine, PublishLine: s.PublishLine,
 	}
 	if s.Client != "" {
 		c.Publisher, c.Subscriber = s.Client, s.Client
@@ -55,6 +58,8 @@ type rawSettings struct {
 	Publisher  at[string]      `yaml:"publisher"`
 	Subscriber at[string]      `yaml:"subscriber"`
 	Types      at[[]string]    `yaml:"types"`
+	Subscribe  at[string]      `yaml:"subscribe-line"`
+	Publish    at[string]      `yaml:"publish-line"`
 	Port       at[int]         `yaml:"port"`
 	Second     at[string]      `yaml:"second-server"`
 	Dialect    at[interface{}] `yaml:"dialect"`
@@ -94,6 +99,7 @@ func ParseSettings(name string, data []byte) (Settings, error) {
 	s := Settings{
 		Dir: f.Dir.value, Build: f.Build.value, Server: f.Server.value, Client: f.Client.value, Publisher: f.Publisher.value,
 		Subscriber: f.Subscriber.value, Types: f.Types.value, Port: f.Port.value, Second: f.Second.value, Dialect: f.Dialect.value,
+		SubscribeLine: f.Subscribe.value, PublishLine: f.Publish.value,
 	}
 	var spoken struct {
 		Dialect *dialect.Dialect `yaml:"dialect"`
@@ -113,6 +119,9 @@ func ParseSettings(name string, data []byte) (Settings, error) {
 	}
 	if (s.Publisher == "") != (s.Subscriber == "") {
 		complain(max(f.Publisher.line, f.Subscriber.line), "there is one of publisher and subscriber; expected both or none")
+	}
+	if f.Publish.line > 0 && !strings.Contains(s.PublishLine, "{text}") {
+		complain(f.Publish.line, "publish-line is %q; expected {text} where the message goes", s.PublishLine)
 	}
 	if f.Port.line > 0 && (s.Port < 1 || s.Port > 65535) {
 		complain(f.Port.line, "port is %d; expected 1 to 65535, or none where the commands have {port}", s.Port)
@@ -151,7 +160,8 @@ func (s Settings) YAML() []byte {
 	}{
 		{"dir", s.Dir, s.Dir != "" && s.Dir != "."}, {"build", s.Build, len(s.Build) > 0}, {"server", s.Server, true},
 		{"client", s.Client, s.Client != ""}, {"publisher", s.Publisher, s.Publisher != ""}, {"subscriber", s.Subscriber, s.Subscriber != ""},
-		{"types", s.Types, len(s.Types) > 0}, {"port", s.Port, s.Port > 0}, {"second-server", s.Second, s.Second != ""},
+		{"types", s.Types, len(s.Types) > 0}, {"subscribe-line", s.SubscribeLine, s.SubscribeLine != ""},
+		{"publish-line", s.PublishLine, s.PublishLine != ""}, {"port", s.Port, s.Port > 0}, {"second-server", s.Second, s.Second != ""},
 		{"dialect", s.Dialect, s.Dialect != nil},
 	} {
 		if field.has {

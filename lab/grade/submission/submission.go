@@ -133,6 +133,8 @@ func (s *Submission) How() []string {
 	for _, line := range s.Types {
 		add("typed", line)
 	}
+	add("subscribing", s.SubscribeLine)
+	add("publishing", s.PublishLine)
 	if s.Port > 0 {
 		add("port", strconv.Itoa(s.Port))
 	}

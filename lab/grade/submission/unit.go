@@ -289,7 +289,7 @@ func (u *unit) judge() {
 		all += p.text + p.near
 	}
 	pairs := quotedRoles(all)
-	u.roles = len(pairs) > 0 && len(pairs[0][0]) > 1 || speaksRoles.MatchString(all) || harness.SpeakOfRoles(all) || u.publisher != nil || len(u.others) > 0
+	u.roles = len(pairs) > 0 && len(pairs[0][0]) > 1 || speaksRoles.MatchString(all) || harness.SpeakOfRoles(all) || u.publisher != nil || len(u.others) > 0 || listed(all).both()
 	u.topics = len(speaksTopics.FindAllString(all, 3)) == 3
 	for element := range strings.SplitSeq(u.dir, "/") {
 		if found := taskIn.FindStringSubmatch(element + " "); found != nil {

@@ -25,6 +25,8 @@ type Commands struct {
 	Server                string   // command line
 	Publisher, Subscriber string   // command lines of the client in each role; the same text for one program with {role}; empty: there is no client
 	Types                 []string // what is typed at a client, in order, as it starts: "{host}", "{port}", "{role}", "{topic}", or fixed text
+	SubscribeLine         string   // what is typed at a subscriber that takes commands, behind Types: "/sub {topic}"; empty: nothing
+	PublishLine           string   // how a message is typed at a publisher that takes commands: "/pub {topic} {text}"; empty: as it is
 	Second                string   // command line of a second server, which goes on when the first one dies: {port1} is the first one's, and {port2} in the other commands this one's; empty: there is none
 	Port                  int      // that the source fixes; 0: {port} says it
 
@@ -50,7 +52,7 @@ func NewProcesses(dir, server, client string) (*Processes, error) {
 
 // Runner runs the programs as processes of this machine.
 func (c Commands) Runner() (*Processes, error) {
-	p := &Processes{dir: c.Dir, types: c.Types, port: c.Port, clients: map[string][]string{}, cage: c.Cage, running: &sync.Map{}}
+	p := &Processes{dir: c.Dir, types: c.Types, subscribeLine: c.SubscribeLine, publishLine: c.PublishLine, port: c.Port, clients: map[string][]string{}, cage: c.Cage, running: &sync.Map{}}
 	if p.cage == nil {
 		p.cage, p.ownCage = cage.Own(), true
 	}

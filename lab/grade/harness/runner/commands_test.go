@@ -51,6 +51,16 @@ func TestCommandsOfTwoPrograms(t *testing.T) {
 	assert.Equal(t, 4242, port, "what the source fixes")
 }
 
+func TestCommandsThatAreTyped(t *testing.T) {
+	_, _, _, p := run(t, Commands{
+		Server: "echo {port}", Publisher: "echo {port}", Subscriber: "echo {port}", Types: []string{"{role}"},
+		SubscribeLine: "/sub {topic}", PublishLine: "/pub {topic} {text}",
+	})
+	assert.Equal(t, []string{"SUBSCRIBER", "/sub news"}, p.Types(Subscriber, "news"))
+	assert.Equal(t, []string{"PUBLISHER"}, p.Types(Publisher, "news"))
+	assert.Equal(t, "/pub news m1 of {topic}", p.Line("news", "m1 of {topic}"))
+}
+
 func TestOneRoleAlone(t *testing.T) {
 	_, err := Commands{Dir: ".", Server: "server {port}", Publisher: "pub {port}"}.Runner()
 	assert.EqualError(t, err, "there is one of publisher and subscriber; expected both or none")

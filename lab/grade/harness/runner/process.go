@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,10 +35,12 @@ type Processes struct {
 	clients map[string][]string // by role; empty where there is no client
 	types   []string            // what is typed at a client as it starts
 	port    int                 // that the source fixes; 0: none
-	nobody  string              // {port2} while there is no second server; empty where no command has it
-	cage    *cage.Cage          // where they run
-	ownCage bool                // it is the runner's own
-	network *namespace          // nil: the machine's
+
+	subscribeLine, publishLine string     // see Commands
+	nobody                     string     // {port2} while there is no second server; empty where no command has it
+	cage                       *cage.Cage // where they run
+	ownCage                    bool       // it is the runner's own
+	network                    *namespace // nil: the machine's
 
 	running *sync.Map // its keys are the *Program that run
 }
@@ -108,7 +111,19 @@ func (p *Processes) HasClient() bool { return len(p.clients) > 0 }
 
 // Types are the lines to type at a client as it starts.
 func (p *Processes) Types(role, topic string) []string {
-	return fill(p.types, "{host}", "{port}", role, topic)
+	types := p.types
+	if role == Subscriber && p.subscribeLine != "" {
+		types = append(slices.Clip(types), p.subscribeLine)
+	}
+	return fill(types, "{host}", "{port}", role, topic)
+}
+
+// Line is a message as a command for it.
+func (p *Processes) Line(topic, text string) string {
+	if p.publishLine == "" {
+		return text
+	}
+	return strings.NewReplacer("{topic}", topic, "{text}", text).Replace(p.publishLine)
 }
 
 // Client starts the client's command for a role.

@@ -34,6 +34,9 @@ type Runner interface {
 	// their newlines: its role, for instance. {host} and {port} in them stand for the server's
 	// address. Empty where it takes all from its command line, or asks.
 	Types(role, topic string) []string
+	// Line is what is typed at a publisher of a topic to publish a message: the text as it is, unless the
+	// client takes commands.
+	Line(topic, text string) string
 	// Listen opens a port that clients of the submission can connect to, 0 for any.
 	Listen(port int) (net.Listener, error)
 	// Client starts the client in a role, for a server at an address that Listen gave. The topic
