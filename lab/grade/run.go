@@ -256,7 +256,7 @@ func (s *schedule) excuse(c checks.Check, o *outcome) {
 // show in one of its own, too: what they left behind is not the check's business.
 func (s *schedule) confirmed(ctx context.Context, c checks.Check, round int) (*harness.Finding, error) {
 	f, err := s.limited(ctx, c, round, c.Alone)
-	if f == nil || c.Alone || c.Bonus {
+	if f == nil || f.Final || c.Alone || c.Bonus {
 		return f, err
 	}
 	again, err := s.limited(ctx, c, round, true)

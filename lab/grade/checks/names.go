@@ -32,13 +32,14 @@ func runNames(ctx context.Context, g *Suite) (*harness.Finding, error) {
 	s := subscribers[0]
 	for _, spelt := range harness.RoleLines(runner.Publisher, "name", "NAME") {
 		name := "n" + r.Word()
-		p, err := r.JoinSpelt(ctx, runner.Publisher, strings.Replace(spelt, "NAME", name, 1), "name", name)
-		if err != nil || p.Closed() {
+		joined, err := r.JoinSpelt(ctx, harness.Spelling{Role: runner.Publisher, Spelt: strings.Replace(spelt, "NAME", name, 1), Key: "name", X: name})
+		if err != nil || joined[0].Closed() {
 			continue
 		}
+		p := joined[0]
 		m := p.Next("")
 		_ = r.Say(ctx, m) // what cannot be sent does not arrive
-		soon, cancel := context.WithTimeout(ctx, harness.BonusTimeout/3)
+		soon, cancel := context.WithTimeout(ctx, r.Hoped(harness.BonusTimeout/3))
 		harness.Poll(soon, func() bool { return p.Closed() || s.Has(0, m.Token) })
 		cancel()
 		for _, seen := range s.Seen() {

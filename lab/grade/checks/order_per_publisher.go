@@ -21,7 +21,6 @@ var orderPerPublisher = Check{
 	Title: "messages of one publisher stay in order",
 	From:  "A7",
 	Needs: []string{"server-delivers", "pair-order"},
-	Alone: true,
 	Runs:  3,
 	Ahead: makeTrafficAhead,
 	First: true,
@@ -73,6 +72,7 @@ func (t *traffic) disorder() *harness.Finding {
 			}
 			before := t.messages[newest[p]-1].Token
 			return &harness.Finding{
+				Final:   true,
 				What:    fmt.Sprintf("%s sent %q before %q, and %s received them the other way round.", harness.Sentence(p.Name)[:len(p.Name)], seen.Token, before, s.Name),
 				Cause:   "Each message has a thread (or task) of its own, and they overtake each other; one thread for each client, which sends one message after the other, keeps the order.",
 				Excerpt: t.mark(t.server.Excerpt([]*harness.Participant{p, s}, []string{seen.Token, before}), s, seen.Token, 0),

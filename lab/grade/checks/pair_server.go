@@ -1,8 +1,10 @@
 package checks
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"pubsublab/lab/grade/harness"
@@ -38,12 +40,13 @@ func runPairInterruptServer(ctx context.Context, p *pair) *harness.Finding {
 			Excerpt: append(p.Excerpt(clients, nil), p.Ended()...),
 		}
 	}
+	found := make([]*harness.Finding, len(clients))
+	var noticing sync.WaitGroup
 	for i, c := range clients {
-		if f := p.notices(ctx, c, shown[i]); f != nil {
-			return f
-		}
+		noticing.Go(func() { found[i] = p.notices(ctx, c, shown[i]) })
 	}
-	return nil
+	noticing.Wait()
+	return cmp.Or(found...)
 }
 
 // notices sees whether a client ends or says something when the server has ended; when it is typed
@@ -55,7 +58,7 @@ func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *
 		defer cancel()
 		return harness.Poll(ctx, said)
 	}
-	const soon = 500 * time.Millisecond
+	const soon, sample = 200 * time.Millisecond, 500 * time.Millisecond
 	noticed := wait(soon)
 	for range 2 { // the first that it sends is still taken by the system
 		if !noticed && c.Publish(c.Next("")) == nil {
@@ -68,7 +71,7 @@ func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *
 	const flood = 8 << 10 // bytes in half a second, more than a person reads
 	if noticed && !c.Closed() {
 		before := c.Received.Len()
-		harness.Pause(ctx, soon)
+		harness.Pause(ctx, sample)
 		if c.Received.Len()-before > flood {
 			return &harness.Finding{
 				What:    fmt.Sprintf("The server was ended with Ctrl+C, and %s prints on and on.", c.Name),

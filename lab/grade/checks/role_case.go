@@ -44,7 +44,7 @@ func runRoleCase(ctx context.Context, g *Suite) (*harness.Finding, error) {
 		pair = append(pair, p)
 	}
 	var tokens []string
-	limited, cancel := g.WithTimeout(ctx)
+	limited, cancel := context.WithTimeout(ctx, g.Briefly())
 	defer cancel()
 	for len(pair) == 2 && limited.Err() == nil && !pair[1].Closed() && !pair[0].Closed() {
 		m := pair[1].Next("")

@@ -39,9 +39,10 @@ func runTimestamps(ctx context.Context, g *Suite) (*harness.Finding, error) {
 		return f, err
 	}
 	defer r.Close()
-	if s, err := r.JoinSpelt(ctx, runner.Subscriber, runner.Subscriber+" format=stamped", "", ""); err == nil {
+	if joined, err := r.JoinSpelt(ctx, harness.Spelling{Role: runner.Subscriber, Spelt: runner.Subscriber + " format=stamped"}); err == nil {
+		s := joined[0]
 		m := publishers[0].Next("")
-		soon, cancel := context.WithTimeout(ctx, harness.BonusTimeout/2)
+		soon, cancel := context.WithTimeout(ctx, r.Hoped(harness.BonusTimeout/2))
 		defer cancel()
 		_ = r.Say(soon, m) // what cannot be sent does not arrive
 		harness.Poll(soon, func() bool { return s.Closed() || s.Has(0, m.Token) })

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"context"
+	"slices"
 
 	"pubsublab/lab/grade/harness"
 	"pubsublab/lab/grade/harness/runner"
@@ -29,43 +30,52 @@ func runTopics(ctx context.Context, g *Suite) (*harness.Finding, error) {
 		return nil, err
 	}
 	defer r.Close()
-	if topicsWork(ctx, func(role string, topic int) (*harness.Participant, error) { return r.JoinTopic(ctx, role, topic) }, r) {
+	const mine, other = 0, 1
+	comers := []comer{{runner.Subscriber, mine}, {runner.Subscriber, other}, {runner.Publisher, mine}, {runner.Publisher, other}}
+	var all []*harness.Participant
+	for _, c := range comers {
+		p, err := r.JoinTopic(ctx, c.role, c.topic)
+		if err != nil {
+			break
+		}
+		all = append(all, p)
+	}
+	if topicsWork(ctx, r, all) {
 		return nil, nil
 	}
 	topics := []string{"t" + r.Word(), "t" + r.Word()}
 	for way := range harness.RoleLines("", "", "") {
-		if topicsWork(ctx, func(role string, topic int) (*harness.Participant, error) {
-			return r.JoinSpelt(ctx, role, harness.RoleLines(role, "topic", topics[topic])[way], "topic", topics[topic])
-		}, r) {
+		var ways []harness.Spelling
+		for _, c := range comers {
+			topic := topics[c.topic]
+			ways = append(ways, harness.Spelling{Role: c.role, Spelt: harness.RoleLines(c.role, "topic", topic)[way], Key: "topic", X: topic})
+		}
+		if all, err := r.JoinSpelt(ctx, ways...); err == nil && topicsWork(ctx, r, all) {
 			return nil, nil
 		}
 	}
 	return &harness.Finding{What: "No way of choosing a topic was found."}, nil
 }
 
-func topicsWork(ctx context.Context, way func(role string, topic int) (*harness.Participant, error), r *harness.ServerRun) bool {
-	const mine, other = 0, 1
-	join := func(role string, topic int) *harness.Participant {
-		p, err := way(role, topic)
-		if err != nil || p.Closed() {
-			return nil // it does not understand
-		}
-		return p
+// comer is one who registers under one of two topics.
+type comer struct {
+	role  string
+	topic int
+}
+
+// topicsWork reports whether two subscribers receive, of two publishers, what the one says that has the
+// same topic, and not what the other does. It is false where not all of them came.
+func topicsWork(ctx context.Context, r *harness.ServerRun, all []*harness.Participant) bool {
+	if len(all) < 4 || slices.ContainsFunc(all, (*harness.Participant).Closed) {
+		return false // it does not understand
 	}
-	s, witness := join(runner.Subscriber, mine), join(runner.Subscriber, other)
-	if s == nil || witness == nil {
-		return false
-	}
-	right, wrong := join(runner.Publisher, mine), join(runner.Publisher, other)
-	if right == nil || wrong == nil {
-		return false
-	}
+	s, witness, right, wrong := all[0], all[1], all[2], all[3]
 	soon, cancel := context.WithTimeout(ctx, harness.BonusTimeout)
 	defer cancel()
 	for range 2 { // a first message may be lost for a reason that another check is about
 		unwanted, wanted := wrong.Next(""), right.Next("")
 		_, _ = r.Say(soon, unwanted), r.Say(soon, wanted) // what cannot be sent does not arrive
-		each, cancel := context.WithTimeout(soon, harness.BonusTimeout/3)
+		each, cancel := context.WithTimeout(soon, r.Hoped(harness.BonusTimeout/3))
 		arrived := harness.Poll(each, func() bool {
 			return s.Has(0, wanted.Token) && witness.Has(0, unwanted.Token)
 		})

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"pubsublab/lab/grade/harness"
@@ -73,9 +74,11 @@ func (g *Suite) makeTraffic(ctx context.Context) (*traffic, *harness.Finding, er
 	r.Await(ctx, heard, t.messages)
 	t.stray = t.subscribers[0].Next("")
 	_ = t.subscribers[0].Publish(t.stray) // a server may have stopped listening to it
-	for _, p := range t.publishers {      // without terminate
-		p.Close(ctx)
+	var leaving sync.WaitGroup
+	for _, p := range t.publishers { // without terminate
+		leaving.Go(func() { p.Close(ctx) })
 	}
+	leaving.Wait()
 	r.Settle(ctx)
 	t.crashed = !r.Running()
 	g.traffic = t

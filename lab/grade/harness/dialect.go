@@ -6,6 +6,7 @@ import (
 	"errors"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"pubsublab/lab/grade/harness/dialect"
@@ -163,39 +164,63 @@ func RoleLines(role, key, x string) []string {
 	return []string{role + " " + key + "=" + x, role + " " + x, role + ":" + x, role}
 }
 
-// JoinSpelt registers with a role line, and answers a question about key with x.
-func (r *ServerRun) JoinSpelt(ctx context.Context, role, spelt, key, x string) (*Participant, error) {
-	d := r.Dialect
-	if d.Dialect == nil || !d.SpellsRole(role) {
-		return nil, ErrNoRole
+// Spelling is a way to register: a role line, and X where the server asks for Key.
+type Spelling struct{ Role, Spelt, Key, X string }
+
+// errUnanswered says that the server does not answer who registers in this way.
+var errUnanswered = errors.New("the server does not answer as it does elsewhere")
+
+// JoinSpelt connects, registers with role lines beside each other, and answers questions. An error may be
+// that the server does not answer one, where it does answer others.
+func (r *ServerRun) JoinSpelt(ctx context.Context, ways ...Spelling) ([]*Participant, error) {
+	all := make([]*Participant, len(ways))
+	for i, way := range ways {
+		if r.Dialect.Dialect == nil || !r.Dialect.SpellsRole(way.Role) {
+			return nil, ErrNoRole
+		}
+		var err error
+		if all[i], err = r.Connect(ctx, way.Role); err != nil {
+			return nil, err
+		}
 	}
-	p, err := r.Connect(ctx, role)
-	if err != nil {
-		return nil, err
+	errs := make([]error, len(ways))
+	var registering sync.WaitGroup
+	for i, way := range ways {
+		registering.Go(func() { errs[i] = r.registerAs(ctx, all[i], way) })
 	}
-	if word, ok := strings.CutPrefix(spelt, role); ok {
-		spelt = d.Words[role] + word
+	registering.Wait()
+	return all, errors.Join(errs...)
+}
+
+func (r *ServerRun) registerAs(ctx context.Context, p *Participant, way Spelling) error {
+	d, spelt := r.Dialect, way.Spelt
+	if word, ok := strings.CutPrefix(spelt, way.Role); ok {
+		spelt = d.Words[way.Role] + word
 	}
-	if key == "name" {
-		p.Socket().values.Name = x
+	if way.Key == "name" {
+		p.Socket().values.Name = way.X
 	}
 	asked := p.Received.Len()
-	if _, err := p.register(ctx, role, spelt, BonusTimeout); err != nil {
-		return nil, err
+	answered, err := p.register(ctx, way.Role, spelt, r.Pace.answers())
+	if err != nil {
+		return err
 	}
-	soon, cancel := context.WithTimeout(ctx, d.Rest)
+	if n := len(answered); n > 0 && !answered[n-1] {
+		return errUnanswered
+	}
+	soon, cancel := context.WithTimeout(ctx, min(d.Rest, unanswered))
 	defer cancel()
 	if p.Received.Wait(soon, func(data []byte) bool { return question.Match(data[asked:]) }) {
 		answer := "lab"
-		if strings.Contains(strings.ToLower(string(p.Received.Bytes()[asked:])), key) {
-			answer = x
+		if strings.Contains(strings.ToLower(string(p.Received.Bytes()[asked:])), way.Key) {
+			answer = way.X
 		}
-		if err := p.Send(answer + d.RoleEnd(role)); err != nil {
-			return nil, err
+		if err := p.Send(answer + d.RoleEnd(way.Role)); err != nil {
+			return err
 		}
 		Pause(ctx, d.Rest)
 	}
-	return p, nil
+	return nil
 }
 
 // BonusTimeout is how long the grader waits for what it only hopes for.

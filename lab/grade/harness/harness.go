@@ -53,4 +53,5 @@ type Finding struct {
 	What, Cause string
 	Excerpt     []Step
 	Certain     bool // the submission's fault, whatever its programs may say to each other
+	Final       bool // nothing that happened before in the same run of the server can be the cause
 }

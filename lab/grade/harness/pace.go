@@ -8,13 +8,22 @@ import (
 
 // Pace is how long the submission was seen to need for a message. A correct server may be slow: all
 // waiting grows with it. Methods may be called concurrently; the zero Pace knows nothing yet.
-type Pace struct{ each atomic.Int64 }
+type Pace struct{ each, answer atomic.Int64 }
 
 // saw notes that a message took so long to arrive.
-func (p *Pace) saw(took time.Duration) {
+func (p *Pace) saw(took time.Duration) { raise(&p.each, took) }
+
+// answered notes how long a server took to answer who registers, if it did.
+func (p *Pace) answered(did bool, took time.Duration) {
+	if did {
+		raise(&p.answer, took)
+	}
+}
+
+func raise(longest *atomic.Int64, took time.Duration) {
 	for {
-		before := p.each.Load()
-		if int64(took) <= before || p.each.CompareAndSwap(before, int64(took)) {
+		before := longest.Load()
+		if int64(took) <= before || longest.CompareAndSwap(before, int64(took)) {
 			return
 		}
 	}
@@ -26,6 +35,17 @@ func (p *Pace) Each() time.Duration { return time.Duration(p.each.Load()) }
 // within is a time for something that takes as long as some messages, between two bounds.
 func (p *Pace) within(messages int, least, most time.Duration) time.Duration {
 	return min(max(time.Duration(messages)*p.Each(), least), most)
+}
+
+// answers is how long an answer is waited for that may not come: several times as long as any took so
+// far, and the longest where none came yet.
+func (p *Pace) answers() time.Duration {
+	const least, times = 300 * time.Millisecond, 10
+	longest := time.Duration(p.answer.Load())
+	if longest == 0 {
+		return BonusTimeout
+	}
+	return min(max(least, times*longest), BonusTimeout)
 }
 
 const (
@@ -52,6 +72,20 @@ func (c Config) MessageTimeout() time.Duration { return c.Pace.within(6, c.Timeo
 func (c Config) Soon() time.Duration {
 	return c.Pace.within(4, min(c.Timeout, time.Second), c.MessageTimeout())
 }
+
+const hopedLeast = 300 * time.Millisecond
+
+// Hoped is how long a message is given that nobody demands: most, and less where messages come soon.
+func (c Config) Hoped(most time.Duration) time.Duration {
+	if c.Pace.Each() == 0 {
+		return most
+	}
+	return c.Pace.within(10, min(most, hopedLeast), most)
+}
+
+// Briefly is how long a message is waited for where others like it have come before: half of Timeout, and
+// longer where the submission is slow.
+func (c Config) Briefly() time.Duration { return c.Pace.within(10, c.Timeout/2, c.MessageTimeout()) }
 
 // WithTimeout returns a context that ends after MessageTimeout.
 func (c Config) WithTimeout(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -143,7 +143,7 @@ func (r *ServerRun) FirstMissing(ctx context.Context, subscribers []*Participant
 
 // Settle waits a little for what should not come.
 func (r *ServerRun) Settle(ctx context.Context) {
-	const silence = 300 * time.Millisecond
+	silence := r.Pace.within(5, 200*time.Millisecond, 2*time.Second)
 	ctx, cancel := context.WithTimeout(ctx, 5*silence)
 	defer cancel()
 	var all sync.WaitGroup
@@ -173,6 +173,9 @@ func (r *ServerRun) Populate(ctx context.Context, subscribers, publishers int) (
 		return nil, nil, r.Unreachable("while clients came")
 	}
 	s, p = all[:subscribers], all[subscribers:]
+	if r.Terminals && publishers > 0 {
+		r.Prober = p[0] // another client would take long to start
+	}
 	r.Ready(ctx, s...)
 	for _, one := range p {
 		_ = r.Say(ctx, one.Next("")) // a warm-up

@@ -33,6 +33,7 @@ type Socket struct {
 	dial     func(ctx context.Context, address string) (*net.TCPConn, error)
 	read     func(*net.TCPConn) (int64, error) // how much of a connection the server has read
 	received *recorder.Recorder
+	pace     *Pace
 	wait     time.Duration // for a server that takes nothing
 	values   dialect.Values
 
@@ -45,7 +46,7 @@ type Socket struct {
 }
 
 func (r *ServerRun) newSocket(conn *net.TCPConn, d *Dialect) *Socket {
-	s := &Socket{TCPConn: conn, dialect: d, dial: r.Runner.Dial, read: r.Program.Read, received: recorder.New(inputLimit), wait: r.Timeout, current: conn}
+	s := &Socket{TCPConn: conn, dialect: d, dial: r.Runner.Dial, read: r.Program.Read, received: recorder.New(inputLimit), pace: r.Pace, wait: r.Timeout, current: conn}
 	s.written = map[net.Conn]int64{}
 	s.values = dialect.Values{Local: conn.LocalAddr().String(), Server: conn.RemoteAddr().String()}
 	spoken := d.Dialect // by now: what is learnt of it later is the same of what is received
@@ -196,9 +197,11 @@ func (s *Socket) do(ctx context.Context, steps []dialect.Step, timeout time.Dura
 func (s *Socket) await(ctx context.Context, since int, first bool, timeout time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	began := time.Now()
 	said := s.received.Wait(ctx, func(data []byte) bool {
 		return len(data) > since && (!first || !s.dialect.Prompts || RolePrompt.Match(data[since:]))
 	})
+	s.pace.answered(said, time.Since(began))
 	s.received.Quiet(ctx, 5*time.Millisecond) // its end
 	return said
 }
