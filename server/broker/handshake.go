@@ -102,7 +102,8 @@ func (s *session) checkToken() (known *digest, err error) {
 	if known != nil {
 		s.b.uncount(s) // before others of its address can push it out
 	}
-	if delay > 0 {
+	again := known != nil && s.shown != nil && *known == *s.shown // it has waited for that
+	if s.shown = known; delay > 0 && !again {
 		select {
 		case <-time.After(delay):
 		case <-s.ctx.Done():

@@ -37,10 +37,11 @@ type session struct {
 	// one that shakes hands, and then the reader.
 	hello      protocol.Hello
 	name       string
-	subscribed bool   // accepted as a subscriber, which is sent nothing but its feed (P8)
-	known      bool   // the connection has been logged
-	typed      bool   // the role word came alone, and in pieces (P3)
-	beat       uint64 // what Broker.beats was when it last sent a comment
+	subscribed bool    // accepted as a subscriber, which is sent nothing but its feed (P8)
+	known      bool    // the connection has been logged
+	shown      *digest // over HTTP: the token of its last request; nil for none, or a wrong one
+	typed      bool    // the role word came alone, and in pieces (P3)
+	beat       uint64  // what Broker.beats was when it last sent a comment
 
 	// Written by the session alone.
 	lines   atomic.Uint64 // messages published or delivered

@@ -59,8 +59,11 @@ func (a *tokenAuth) set(tokens []string) {
 func (a *tokenAuth) check(network, token string) (known *digest, delay time.Duration, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.tokens) == 0 {
+	switch {
+	case len(a.tokens) == 0:
 		return nil, 0, nil
+	case token == "":
+		return nil, 0, &mistake{protocol.NoToken} // which is no guess
 	}
 	failures, ok := a.failing.Get(network)
 	if ok && failures.Tokens() < 1 {
@@ -75,9 +78,6 @@ func (a *tokenAuth) check(network, token string) (known *digest, delay time.Dura
 		a.failing.Add(network, failures)
 	}
 	failures.Allow()
-	if token == "" {
-		return nil, delay, &mistake{protocol.NoToken}
-	}
 	return nil, delay, &mistake{protocol.WrongToken}
 }
 

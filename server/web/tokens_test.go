@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -77,5 +78,37 @@ func TestRefusedRequestsAreNotRepeated(t *testing.T) {
 		}
 		require.NotContains(r, r.log.String(), "sesame")
 		require.NotContains(r, r.log.String(), "mellon")
+	})
+}
+
+// Who guesses has to wait for each guess. A right token is let in, and waits once on a connection,
+// whatever others at its address do; who shows none has not guessed.
+func TestGuessingIsSlow(t *testing.T) {
+	inBubble(t, broker.Config{Tokens: []string{"sesame"}}, func(r *rig) {
+		took := func(status int, method, target, token string) time.Duration {
+			r.Helper()
+			begun := time.Now()
+			response := r.do(method, target, strings.NewReader("line\n"), "Authorization", token)
+			got, text := read(r.T, response)
+			require.Equal(r, status, got, text)
+			return time.Since(begun)
+		}
+		fresh := func() { r.client.CloseIdleConnections() }
+		for range 20 {
+			require.Zero(r, took(401, "GET", "/connz", ""), "no token, no guess")
+		}
+		for range 10 {
+			require.Zero(r, took(401, "GET", "/connz", "Bearer guess"))
+		}
+		require.Equal(r, time.Second, took(401, "GET", "/connz", "Bearer guess"))
+		require.Zero(r, took(401, "GET", "/connz", ""))
+		require.Equal(r, time.Second, took(200, "POST", "/publish?name=ada", "Bearer sesame"), "one second for a request")
+		for range 5 {
+			require.Zero(r, took(200, "GET", "/connz", "Bearer sesame"), "and none for the next one")
+		}
+		require.Equal(r, time.Second, took(401, "GET", "/connz", "Bearer guess"), "a guess has to wait on this connection, too")
+		require.Equal(r, time.Second, took(200, "GET", "/connz", "Bearer sesame"), "and so has the right one after it")
+		fresh()
+		require.Equal(r, time.Second, took(200, "GET", "/connz", "Bearer sesame"), "on a new connection")
 	})
 }

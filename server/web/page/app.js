@@ -378,7 +378,8 @@ let samples = [], before = null, tickedAt = -Infinity, answers = true, asking = 
 const ticks = [];
 
 async function tick() {
-	if (document.hidden || asking || performance.now() < tickedAt + 500) return;
+	// While a token is wanted, more requests without it would be taken for somebody who guesses.
+	if (document.hidden || asking || !$("entry").hidden || performance.now() < tickedAt + 500) return;
 	tickedAt = performance.now();
 	asking = true;
 	let z = null;

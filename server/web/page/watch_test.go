@@ -196,6 +196,10 @@ func TestPageAsksForAToken(t *testing.T) {
 	b.fill("#token", "wrong").click("#token-form button")
 	b.shows("#notice", "token")
 	b.state("Token wanted")
+	const asked = `performance.getEntriesByType("resource").filter((r) => r.name.endsWith("connz")).length`
+	before := eval[int](b, asked)
+	time.Sleep(2500 * time.Millisecond)
+	assert.LessOrEqual(t, eval[int](b, asked), before+1, "it does not go on guessing: others at its address would have to wait")
 	b.fill("#token", "s3cret").click("#token-form button").state("Live")
 	b.until(`document.querySelector("#entry").hidden && document.querySelector("#notice").hidden`, "nobody is asked any more")
 
