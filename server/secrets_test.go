@@ -84,7 +84,11 @@ func TestCertificateIsRenewed(t *testing.T) {
 		m.replace(map[string][]byte{"cert.pem": cert, "key.pem": key})
 	}
 	renew(1)
-	s := start(t, "--tls-cert", m.path("cert.pem"), "--tls-key", m.path("key.pem"))
+	s := start(t, "--http=127.0.0.1:0", "--tls-cert", m.path("cert.pem"), "--tls-key", m.path("key.pem"))
+	if !strings.Contains(strings.Join(s.seen, "\n"), "page=https") {
+		s.logged("page=https")
+	}
+	page := regexpFind(t, `page=https://([0-9.:]+)/`, s.seen)
 	stays, err := tls.Dial("tcp", s.addr, &tls.Config{InsecureSkipVerify: true})
 	require.NoError(t, err)
 	defer stays.Close()
@@ -94,8 +98,10 @@ func TestCertificateIsRenewed(t *testing.T) {
 		require.NoError(t, err, "%s", out)
 	}
 	require.EqualValues(t, 1, serial(t, s.addr))
+	require.EqualValues(t, 1, serial(t, page))
 	renew(2)
 	require.EqualValues(t, 2, serial(t, s.addr), "the first connection after it gets the new one")
+	require.EqualValues(t, 2, serial(t, page), "over HTTP, too")
 	healthy()
 	s.logged(`msg="certificates read again" expires=`)
 	require.EqualValues(t, 2, serial(t, s.addr), "new connections get the new one")
@@ -109,6 +115,7 @@ func TestCertificateIsRenewed(t *testing.T) {
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGHUP))
 	s.logged(`msg="certificates read again" expires=`)
 	require.EqualValues(t, 3, serial(t, s.addr), "SIGHUP reads at once")
+	require.EqualValues(t, 3, serial(t, page), "over HTTP, too")
 	_, err = io.ReadFull(stays, make([]byte, len(protocol.Prompt)))
 	require.NoError(t, err, "connections stay as they are")
 	require.Zero(t, s.stop(syscall.SIGTERM))
