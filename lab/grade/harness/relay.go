@@ -32,7 +32,7 @@ type Connection struct {
 	// static
 	Up, Down       *recorder.Recorder // what the client said, and what the server said
 	At             time.Time          // when it was opened
-	Port           int                // of the server; 0: its main one
+	Port           int                // of the server; 0: its main one, 1: the one behind that
 	client, server net.Conn
 	stalled        chan struct{} // closed when nothing more goes down
 	over           chan struct{} // closed when it is
@@ -40,7 +40,8 @@ type Connection struct {
 }
 
 // startRelay opens a relay. Where the server's ports are fixed and client and server are apart, it has
-// those ports, so that also a client that knows them from its source finds the relay there.
+// those ports, so that also a client that knows them from its source finds the relay there. Where clients
+// are told the port behind the server's, too, it has two such ports.
 func (r *ServerRun) startRelay() (*relay, error) {
 	l := &relay{server: r, run: r.Runner}
 	ports := []int{0}
@@ -50,6 +51,8 @@ func (r *ServerRun) startRelay() (*relay, error) {
 			return nil, err
 		}
 		ports = r.ports()
+	} else if two, ok := r.Runner.(interface{ TwoPorts() bool }); ok && two.TwoPorts() {
+		return l, l.listenTwice()
 	}
 	for i, port := range ports {
 		listener, err := l.run.Listen(port)
@@ -64,6 +67,27 @@ func (r *ServerRun) startRelay() (*relay, error) {
 		go l.accept(listener, port)
 	}
 	return l, nil
+}
+
+// listenTwice opens a port and the one behind it.
+func (l *relay) listenTwice() error {
+	var err error
+	const most = 20 // others may have the one behind
+	for range most {
+		var first, second net.Listener
+		if first, err = l.run.Listen(0); err != nil {
+			return err
+		}
+		if second, err = l.run.Listen(first.Addr().(*net.TCPAddr).Port + 1); err != nil {
+			_ = first.Close()
+			continue
+		}
+		l.listeners = []net.Listener{first, second}
+		go l.accept(first, 0)
+		go l.accept(second, 1)
+		return nil
+	}
+	return err
 }
 
 // ports are those at which the server listens, its main one first.
@@ -124,11 +148,31 @@ func (l *relay) dial(port int) (*net.TCPConn, error) {
 	if port == 0 {
 		return l.server.dial(ctx)
 	}
-	host, _, err := net.SplitHostPort(l.server.addresses()[0])
+	address, err := otherPort(l.server.addresses()[0], port)
 	if err != nil {
 		return nil, err
 	}
-	return l.server.Runner.Dial(ctx, net.JoinHostPort(host, strconv.Itoa(port)))
+	var conn *net.TCPConn
+	Poll(ctx, func() bool { // it may open one port a moment after the other
+		conn, err = l.server.Runner.Dial(ctx, address)
+		return err == nil || !l.server.Running()
+	})
+	return conn, err
+}
+
+// otherPort is the address of another port of a server's, 1 for the one behind that of the address.
+func otherPort(address string, port int) (string, error) {
+	host, main, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", err
+	}
+	if port == 1 {
+		if port, err = strconv.Atoi(main); err != nil {
+			return "", err
+		}
+		port++
+	}
+	return net.JoinHostPort(host, strconv.Itoa(port)), nil
 }
 
 // carry copies one direction, and ends the other side as this one ended: in an orderly way or at

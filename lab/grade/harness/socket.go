@@ -210,11 +210,10 @@ func (s *Socket) await(ctx context.Context, since int, first bool, timeout time.
 func (s *Socket) connect(ctx context.Context, port int) error {
 	address := s.RemoteAddr().String()
 	if port != 0 {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
+		var err error
+		if address, err = otherPort(address, port); err != nil {
 			return err
 		}
-		address = net.JoinHostPort(host, strconv.Itoa(port))
 	}
 	ctx, cancel := context.WithTimeout(ctx, s.wait)
 	defer cancel()

@@ -112,6 +112,9 @@ func (p program) readSource() (found []call, most int) {
 	if most > 0 {
 		sure := len(at) == most && !slices.Contains(slices.Collect(maps.Values(at)), "")
 		one := call{args: fillKinds(at, most), from: "its use of the arguments", score: 90, sure: sure}
+		if !sure {
+			one.score = 84 // a usage text knows it
+		}
 		if !sure && most == 1 { // an address, or a port
 			one.score, one.args = 75, []string{"{host}"}
 			found = append(found, call{args: []string{"{port}"}, from: one.from, score: 70})
@@ -279,6 +282,9 @@ var (
 // fillKinds are the arguments of a source, those that nothing tells in the order of the assignment.
 func fillKinds(at map[int]string, most int) []string {
 	usual := []string{"{host}", "{port}", "{role}", "{topic}", "{name}"}
+	if kinds := slices.Collect(maps.Values(at)); slices.Contains(kinds, "{role}") && !slices.Contains(kinds, "{port}") && most < 3 {
+		usual = []string{"{topic}", "{name}"} // it knows the server's address
+	}
 	args, seen := make([]string, most), map[string]bool{}
 	for i := range args {
 		if kind := at[i]; kind != "" && !seen[kind] {

@@ -35,6 +35,7 @@ var kinds = []struct {
 
 // kindOf is what a word is about; empty where nothing tells it.
 func kindOf(word string) string {
+	word = noPort.ReplaceAllString(word, "")
 	for _, k := range kinds {
 		if k.about.MatchString(word) {
 			return k.placeholder
@@ -42,6 +43,9 @@ func kindOf(word string) string {
 	}
 	return ""
 }
+
+// noPort matches words in which a port is none: sport is what many topics are called.
+var noPort = regexp.MustCompile(`(?i)\b(?:sports?|reports?|imports?|exports?|supports?|transports?)\b`)
 
 // ranked are calls without doubles, the likeliest first.
 func ranked(calls []call) []call {
@@ -114,6 +118,9 @@ func asServer(args []string, mode string) (all []string) {
 	return all
 }
 
+// anExample matches what an example has in the place of a topic.
+var anExample = regexp.MustCompile(`^\pL[\pL\pN_]*$`)
+
 // unknown is how many arguments there are where that cannot be read.
 const unknown = -2
 
@@ -162,7 +169,8 @@ func (p program) calls(guides map[string]string) []call {
 	for i, c := range all {
 		if p.role == publisher || p.role == subscriber { // it knows what it is
 			for j, arg := range c.args {
-				if arg == "{role}" && !c.has("{topic}") {
+				example := j > 0 && !strings.HasPrefix(c.args[j-1], "-") && anExample.MatchString(arg) && c.has("{port}")
+				if (arg == "{role}" || example) && !c.has("{topic}") {
 					c.args[j] = "{topic}"
 				}
 			}

@@ -136,15 +136,42 @@ func (a attempt) command() string {
 func (f *finder) attempts(u unit, s Settings, server started, recipes map[*program]recipe) []attempt {
 	guides := f.guides(u)
 	var all []attempt
+	var forPublisher, forSubscriber []call
 	if u.client != nil {
-		for _, c := range u.client.calls(guides) {
-			all = append(all, f.attemptsOf(u, s, server, recipes, c, c)...)
-		}
-		return all
+		forPublisher = u.client.calls(guides)
+		forSubscriber = forPublisher
+	} else {
+		forPublisher, forSubscriber = u.publisher.calls(guides), u.subscriber.calls(guides)
 	}
-	forPublisher, forSubscriber := u.publisher.calls(guides), u.subscriber.calls(guides)
 	for i := range max(len(forPublisher), len(forSubscriber)) {
-		all = append(all, f.attemptsOf(u, s, server, recipes, forPublisher[min(i, len(forPublisher)-1)], forSubscriber[min(i, len(forSubscriber)-1)])...)
+		of := f.attemptsOf(u, s, server, recipes, forPublisher[min(i, len(forPublisher)-1)], forSubscriber[min(i, len(forSubscriber)-1)])
+		all = append(all, of...)
+		if server.next {
+			all = append(all, twoPorts(of)...)
+		}
+	}
+	return all
+}
+
+// twoPorts are attempts in which the clients of one role, and then of the other, connect to the port
+// behind the server's own.
+func twoPorts(attempts []attempt) (all []attempt) {
+	behind := func(command string) string { return strings.ReplaceAll(command, "{port}", "{port+1}") }
+	for _, a := range attempts {
+		a.from += ", with a port for each role"
+		s := &a.settings
+		if s.Client != "" && !strings.Contains(s.Client, "{role}") {
+			continue // nothing tells the roles apart
+		}
+		if s.Client != "" {
+			s.Publisher, s.Subscriber = strings.ReplaceAll(s.Client, "{role}", runner.Publisher), strings.ReplaceAll(s.Client, "{role}", runner.Subscriber)
+			s.Client = ""
+		}
+		publisher, subscriber := s.Publisher, s.Subscriber
+		s.Subscriber = behind(subscriber)
+		all = append(all, a)
+		s.Publisher, s.Subscriber = behind(publisher), subscriber
+		all = append(all, a)
 	}
 	return all
 }

@@ -32,6 +32,7 @@ func TestReadCall(t *testing.T) {
 		"localhost 5000 -sub news":                             "{host} {port} -sub {topic}",
 		"HOST PORT [-pub TOPIC | -sub TOPIC]":                  "{host} {port} -pub {topic}",
 		"--publish news 127.0.0.1 5000":                        "--publish {topic} {host} {port}",
+		"127.0.0.1 5001 SPORT":                                 "{host} {port} SPORT",
 		"-addr :7000":                                          "-addr :{port}",
 		"":                                                     "",
 	} {
@@ -62,6 +63,7 @@ func TestReadSource(t *testing.T) {
 		{"Go", "args := os.Args\nserverIP := args[1]\nserverPort := args[2]\nclientType := args[3]", "{host} {port} {role}"},
 		{"Go", `port := flag.Int("port", 5000, "")` + "\n" + `role := flag.String("role", "", "")`, "-port {port} -role {role}"},
 		{"Go", `a := flag.String("addr", "localhost:5000", "")`, "-addr {host}:{port}"},
+		{"Java", `out.write(args[0].toUpperCase() + ";" + args[1]); if (args[0].equals("PUBLISHER"))`, "{role} {topic}"},
 		{"Rust", "let port = &args[2]; let host = &args[1];", "{host} {port}"},
 		{"Node", "const [host, port, role, topic] = process.argv.slice(2);", "{host} {port} {role} {topic}"},
 		{"Node", "const port = Number(process.argv[3]);\nconst host = process.argv[2];", "{host} {port}"},
@@ -182,6 +184,13 @@ func TestMissing(t *testing.T) {
 func TestMainClass(t *testing.T) {
 	assert.Equal(t, "Server", mainClass("class Handler { void run() {} }\npublic class Server { static class Inner {} public static void main(String[] a) {} }"))
 	assert.Equal(t, "a.b.C", mainClass("package a.b;\npublic class C { String s = \"}\"; public static final void main(String... a) {} }"))
+}
+
+// The word for a topic in an example is no fixed one.
+func TestExamplesWithTopics(t *testing.T) {
+	p := program{language: "Python", source: "subscriber.py", name: "subscriber", role: subscriber, text: "import sys\nmain(*sys.argv[1:])"}
+	all := p.calls(map[string]string{"README.md": "python3 subscriber.py 127.0.0.1 5001 SPORT"})
+	assert.Equal(t, "{host} {port} {topic}", strings.Join(all[0].args, " "))
 }
 
 func TestDecode(t *testing.T) {

@@ -134,7 +134,7 @@ func ParseSettings(name string, data []byte) (Settings, error) {
 		if command.at.value == "" || s.Port > 0 || typed && command.name != "server" {
 			continue
 		}
-		if !strings.Contains(command.at.value, "{port}") {
+		if !strings.Contains(strings.ReplaceAll(command.at.value, "{port+1}", "{port}"), "{port}") {
 			complain(command.at.line, "%s is %q; expected {port} where the port goes, or a port that the source fixes (port: 5000)", command.name, command.at.value)
 		}
 	}

@@ -131,7 +131,8 @@ var (
 // started is a way to start the server that was seen to work.
 type started struct {
 	command string
-	port    int // that its source fixes
+	port    int  // that its source fixes
+	next    bool // it listens on the port behind that one, too
 }
 
 // servers finds the way in which the server is called.
@@ -153,7 +154,7 @@ func (f *finder) servers(ctx context.Context, u unit, one *found, run []string) 
 			if len(r.ports) > 1 {
 				one.notes = append(one.notes, fmt.Sprintf("The server listens on other ports beside the one that it was given: %s.", numbers(r.ports, r.asked)))
 			}
-			return []started{{command: command}}
+			return []started{{command: command, next: slices.Contains(r.ports, r.asked+1)}}
 		case len(r.ports) > 0:
 			f.tried("Server: %s listens on port %s and not on the one that it was given, %d.", command, numbers(r.ports, 0), r.asked)
 			for _, port := range r.ports {

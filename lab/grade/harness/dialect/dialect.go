@@ -27,7 +27,7 @@
 //
 // Conversation: {wait} waits until the server has said something; {cut} makes what follows a write
 // of its own, and {cut:100} 100 ms later; {connect} opens another connection for what follows, {connect:6000} at another port
-// of the server; {on:1} goes back to the connection that was opened as number 1, and {on:0} to the
+// of the server, and {connect:1} at the one behind its main port; {on:1} goes back to the connection that was opened as number 1, and {on:0} to the
 // first; {masked} makes what follows masked text frames of WebSocket. {hex:ff} is bytes, and {brace}
 // an opening brace.
 //

@@ -24,7 +24,7 @@ type Values struct {
 // server has said something, sends bytes as one write; in this order.
 type Step struct {
 	Connect bool // opens a connection, which is used from here on
-	Port    int  // of the server for that; 0 is its main one
+	Port    int  // of the server for that; 0 is its main one, 1 the one behind that
 	On      int  // turns to the connection that was opened as number On-1; 0: stays
 	Wait    bool
 	Pause   time.Duration // before the bytes, where they are not one with those before

@@ -30,7 +30,7 @@ type Conn struct {
 	At     time.Duration // when it was opened
 	Local  string        // the client's address, host:port; "" where it is not known
 	Server string        // the address that the client took for the server's, host:port
-	Port   int           // the server's own port behind that; 0 for its main one
+	Port   int           // the server's own port behind that; 0 for its main one, 1 for the one behind that
 	Chunks []Chunk       // in the order of time
 }
 

@@ -19,7 +19,8 @@ import (
 
 // Commands say how the programs of a submission are started. They are split as a shell would, and
 // no shell runs them: in double or single quotes a word may hold spaces. {host} and {port} stand
-// for the server's address, {role} and {topic} for those of a client.
+// for the server's address, {port+1} for the port behind its own, {role} and {topic} for those of a
+// client.
 type Commands struct {
 	Dir                   string   // where they run
 	Server                string   // command line
@@ -115,7 +116,7 @@ func (c Commands) split(which, command string) ([]string, error) {
 		return nil, fmt.Errorf("the %s's command is empty", which)
 	}
 	typed := which != "server" && slices.Contains(c.Types, "{port}")
-	if c.Port == 0 && !typed && !strings.Contains(command, "{port}") {
+	if c.Port == 0 && !typed && !strings.Contains(strings.ReplaceAll(command, "{port+1}", "{port}"), "{port}") {
 		return nil, fmt.Errorf("the %s's command %q: expected {port} where the port goes", which, command)
 	}
 	return words, nil
@@ -130,9 +131,13 @@ func replaced(words []string, old, value string) []string {
 	return filled
 }
 
-// fill puts values in the place of {host}, {port}, {role} and {topic}.
+// fill puts values in the place of {host}, {port}, {port+1}, {role} and {topic}.
 func fill(words []string, host, port, role, topic string) []string {
-	replace := strings.NewReplacer("{host}", host, "{port}", port, "{role}", role, "{topic}", topic)
+	next := "{port+1}"
+	if n, err := strconv.Atoi(port); err == nil {
+		next = strconv.Itoa(n + 1)
+	}
+	replace := strings.NewReplacer("{host}", host, "{port}", port, "{port+1}", next, "{role}", role, "{topic}", topic)
 	filled := make([]string, len(words))
 	for i, word := range words {
 		filled[i] = replace.Replace(word)

@@ -61,6 +61,20 @@ func TestCommandsThatAreTyped(t *testing.T) {
 	assert.Equal(t, "/pub news m1 of {topic}", p.Line("news", "m1 of {topic}"))
 }
 
+func TestTwoPorts(t *testing.T) {
+	_, publisher, subscriber, p := run(t, Commands{Server: "echo {port}", Publisher: "echo {port}", Subscriber: "echo {port+1}"})
+	assert.Equal(t, []string{"5001\n", "5002\n"}, []string{publisher, subscriber})
+	assert.True(t, p.TwoPorts())
+	port, err := p.Port()
+	require.NoError(t, err)
+	for range 3 {
+		other, err := p.Port()
+		require.NoError(t, err)
+		assert.NotEqual(t, port+1, other, "the server may take it, too")
+		port = other
+	}
+}
+
 func TestOneRoleAlone(t *testing.T) {
 	_, err := Commands{Dir: ".", Server: "server {port}", Publisher: "pub {port}"}.Runner()
 	assert.EqualError(t, err, "there is one of publisher and subscriber; expected both or none")

@@ -54,7 +54,15 @@ func (p *Processes) Port() (int, error) {
 	if p.port > 0 {
 		return p.port, nil
 	}
-	return proc.FreePort(context.Background(), "")
+	port, err := proc.FreePort(context.Background(), "")
+	for err == nil && p.TwoPorts() { // and nobody else is given the one behind it
+		var next int
+		if next, err = proc.FreePort(context.Background(), ""); next == port+1 {
+			break
+		}
+		port = next
+	}
+	return port, err
 }
 
 // Server starts the server's command.
@@ -116,6 +124,11 @@ func (p *Processes) Types(role, topic string) []string {
 		types = append(slices.Clip(types), p.subscribeLine)
 	}
 	return fill(types, "{host}", "{port}", role, topic)
+}
+
+// TwoPorts reports whether clients are told the port behind the server's.
+func (p *Processes) TwoPorts() bool {
+	return slices.ContainsFunc(slices.Concat(p.clients[Publisher], p.clients[Subscriber]), func(word string) bool { return strings.Contains(word, "{port+1}") })
 }
 
 // Line is a message as a command for it.
