@@ -66,9 +66,12 @@ type connzLag struct {
 // stamp returns a time as the formats of P13 have it.
 func stamp(t time.Time) string { return string(protocol.AppendTime(nil, t)) }
 
-// connzPart is how many clients of /connz are in memory at once, for somebody who may take his time:
-// less than 64 KiB of them.
-const connzPart = 32
+// What is in memory of /connz for somebody who may take his time is less than 64 KiB: so many clients
+// at once, and what they are rendered to, which is written when it is so many bytes.
+const (
+	connzPart  = 32
+	connzWrite = 12 << 10
+)
 
 // connz tells who is online, and how the broker is.
 func (s *side) connz(w http.ResponseWriter, r *http.Request) error {
@@ -79,7 +82,7 @@ func (s *side) connz(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "application/json")
 	text := append([]byte(`{"brokers":[`), toJSON(b)...)
 	text = append(text, `],"connections":[`...)
-	for after, more := uint64(0), true; more; text = text[:0] {
+	for after, more := uint64(0), true; more; {
 		clients := s.Broker.ClientsAfter(after, connzPart)
 		more = len(clients) == connzPart
 		for i := range clients {
@@ -94,13 +97,15 @@ func (s *side) connz(w http.ResponseWriter, r *http.Request) error {
 			text = append(text, toJSON(s.aboutClient(c))...)
 			after = c.ID
 		}
-		if !more {
-			text = append(text, "]}\n"...)
+		if more && len(text) < connzWrite {
+			continue
 		}
 		if _, err := w.Write(text); err != nil {
 			return nil // nobody is there to be told
 		}
+		text = text[:0]
 	}
+	w.Write([]byte("]}\n"))
 	return nil
 }
 
