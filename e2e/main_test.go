@@ -7,13 +7,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"math"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -45,10 +43,7 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	flag.Parse()
-	if !isSet("test.parallel") {
-		flag.Set("test.parallel", fmt.Sprint(max(6, runtime.GOMAXPROCS(0)))) // they mostly wait
-	}
+	wait.Parallel(6)
 	ctx := context.Background()
 	var err error
 	if engine, err = topology.NewEngine(ctx, topology.Auto); err != nil {
@@ -109,11 +104,6 @@ func (s *skips) String() string {
 func TestSkipsAreSummedUp(t *testing.T) {
 	s := skips{tests: map[string][]string{"no engine answers": {"TestB", "TestA"}, "a slow day": {"TestC"}}}
 	require.Equal(t, "e2e: skipped TestC: a slow day\ne2e: skipped TestB, TestA: no engine answers\n", s.String())
-}
-
-func isSet(name string) (set bool) {
-	flag.Visit(func(f *flag.Flag) { set = set || f.Name == name })
-	return set
 }
 
 // testbed is the deployment of one test.

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/e2e/wait"
 	"pubsublab/lab/report"
 	"pubsublab/lab/topology"
 )
@@ -51,10 +50,7 @@ func TestMain(m *testing.M) {
 		main()
 		return
 	}
-	flag.Parse()
-	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
-		flag.Set("test.parallel", fmt.Sprint(max(8, runtime.GOMAXPROCS(0)))) // demos mostly wait
-	}
+	wait.Parallel(8)
 	code := m.Run()
 	for mode, engine := range engines.made {
 		if err := engine.Close(); err != nil {

@@ -173,6 +173,7 @@ func terminalServer(t *testing.T, env []string, args ...string) (s *server, scre
 }
 
 func TestServerAtATerminal(t *testing.T) {
+	t.Parallel()
 	if _, err := time.LoadLocation("Asia/Kathmandu"); err != nil {
 		t.Skip("this machine knows no time zones:", err)
 	}
@@ -218,6 +219,7 @@ func TestShortLog(t *testing.T) {
 }
 
 func TestColoursAtATerminal(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		env, args []string
 		want      string
@@ -238,6 +240,7 @@ func TestColoursAtATerminal(t *testing.T) {
 // Published lines are logged where that is asked for, and else at a terminal only, in its own
 // format.
 func TestEchoIsOnAtATerminal(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		env, args []string
 		echo      bool

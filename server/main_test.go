@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
+	wait.Parallel(8)
 	os.Exit(m.Run())
 }
 
@@ -154,6 +155,7 @@ func TestPortInUse(t *testing.T) {
 }
 
 func TestAFullServerIsHealthy(t *testing.T) {
+	t.Parallel()
 	s := start(t, "--max-clients=1")
 	s.join("SUBSCRIBER")
 	require.NoError(t, command(t, "healthcheck", s.addr).Run())
@@ -238,6 +240,7 @@ func TestArgumentsWinOverVariables(t *testing.T) {
 }
 
 func TestHostInBrackets(t *testing.T) {
+	t.Parallel()
 	if l, err := net.Listen("tcp", "[::1]:0"); err != nil {
 		t.Skip("this machine has no IPv6:", err)
 	} else {

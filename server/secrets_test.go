@@ -154,6 +154,7 @@ func TestTokensAreRenewed(t *testing.T) {
 
 // SIGHUP never ends a server, one that has nothing to read again neither.
 func TestSIGHUP(t *testing.T) {
+	t.Parallel()
 	s := start(t)
 	sub := s.join("SUBSCRIBER")
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGHUP))
@@ -208,6 +209,7 @@ func TestCertificateExpiresMeanwhile(t *testing.T) {
 
 // What editors on Windows make of a text is read as the text that it is, or refused in words.
 func TestFilesFromWindows(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	write := func(name string, text []byte) string {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))

@@ -1,11 +1,9 @@
 package jetstream
 
 import (
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/url"
-	"runtime"
 	"testing"
 	"time"
 
@@ -21,10 +19,7 @@ import (
 // nats.go 1.55 can leave a goroutine behind when an object is put: it waits for a channel that was
 // nil already when it began.
 func TestMain(m *testing.M) {
-	flag.Parse()
-	if flag.Lookup("test.parallel").Value.String() == flag.Lookup("test.parallel").DefValue {
-		flag.Set("test.parallel", fmt.Sprint(max(3, runtime.GOMAXPROCS(0)))) // they mostly wait, but not for long
-	}
+	wait.Parallel(3) // not more: they wait, but not for long
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
 }
 
