@@ -267,23 +267,38 @@ func (c *cluster) shuffled() []string {
 }
 
 // A cluster on which lines flow all the while. Its nodes fail one at a time, are restarted one after
-// the other as for an update, and fail as is drawn.
+// the other as for an update, and fail as is drawn: some of them, and all where PUBSUBLAB_SOAK is set.
 func TestClusterFaults(t *testing.T) {
 	t.Parallel()
 	c := openCluster(t)
-	c.failOneAtATime()
-	c.restartInTurn()
-	for range 3 {
+	each, drawn := 1, 1
+	if soak() {
+		each, drawn = 3, 3
+	}
+	t.Logf("%d of 3 brokers and NATS nodes each are killed and restarted, and %d times several fail as drawn; PUBSUBLAB_SOAK=1 for all, and 3", each, drawn)
+	c.failOneAtATime(each)
+	c.restartInTurn(each)
+	for range drawn {
 		c.failAsDrawn()
 	}
 	c.finish()
 }
 
-// failOneAtATime kills each broker and each NATS node, and freezes one of each; and both to the leader
-// of the stream.
-func (c *cluster) failOneAtATime() {
+// some draws so many brokers, and behind them as many NATS nodes.
+func (c *cluster) some(each int) (places []string) {
+	for _, role := range []topology.Role{topology.Broker, topology.Stream} {
+		of := names(c.topo, role)[:3:3]
+		c.d.Shuffle(len(of), func(i, j int) { of[i], of[j] = of[j], of[i] })
+		places = append(places, of[:each]...)
+	}
+	return places
+}
+
+// failOneAtATime kills so many brokers and so many NATS nodes, and freezes one of each; and both to
+// the leader of the stream.
+func (c *cluster) failOneAtATime(each int) {
 	c.t.Helper()
-	for _, place := range c.shuffled() {
+	for _, place := range c.some(each) {
 		c.strike("kill", place, 1000)
 	}
 	c.strike("kill", c.leader(), 1000)
@@ -293,10 +308,10 @@ func (c *cluster) failOneAtATime() {
 	c.strike("pause", c.leader(), 1000)
 }
 
-// restartInTurn stops all nodes and starts them again, one after the other.
-func (c *cluster) restartInTurn() {
+// restartInTurn stops so many brokers and NATS nodes and starts them again, one after the other.
+func (c *cluster) restartInTurn(each int) {
 	c.t.Helper()
-	for _, place := range c.places() {
+	for _, place := range c.some(each) {
 		before := c.node(place)
 		c.strike("stop", place, 0)
 		code, err := before.Wait(c.ctx)

@@ -125,11 +125,13 @@ func privateCheckout(t *testing.T) string {
 	}
 	out, err := exec.Command("cp", append(args, dir)...).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	for _, name := range []string{"compose.yaml", "compose.cluster.yaml"} { // on a slow machine publishers start late
+	for _, name := range []string{"compose.yaml", "compose.cluster.yaml"} { // on a slow machine publishers start late, and nobody reads along
 		text, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		require.Contains(t, string(text), "--publisher-timeout=20s")
+		require.Contains(t, string(text), "--rate=3,")
 		text = bytes.ReplaceAll(text, []byte("--publisher-timeout=20s"), []byte("--publisher-timeout=1h"))
+		text = bytes.ReplaceAll(text, []byte("--rate=3,"), []byte("--rate=30,"))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), text, 0o600))
 	}
 	require.NoError(t, filepath.WalkDir(filepath.Join(dir, "lab"), func(path string, entry os.DirEntry, err error) error {

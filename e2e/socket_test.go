@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -132,4 +133,33 @@ func (p *scripted) finish() {
 	p.t.Helper()
 	p.send("terminate\n")
 	p.end()
+}
+
+// reader is a subscriber that reads all it can from its socket.
+type reader struct {
+	name     string
+	lines    atomic.Int64
+	received chan string // when a publisher has left, or the broker has cut it off: its transcript
+}
+
+// reader joins as a subscriber of that name.
+func (s *testbed) reader(name string) *reader {
+	s.t.Helper()
+	sub := join(s.t, s.Addr(), "SUBSCRIBER format=tsv name="+name)
+	r := &reader{name: name, received: make(chan string, 1)}
+	go func() {
+		var transcript strings.Builder
+		for {
+			line, err := sub.r.ReadString('\n')
+			transcript.WriteString(line)
+			if err != nil || strings.HasPrefix(line, "#left\t") && strings.Contains(line, "\tPUBLISHER\t") {
+				r.received <- transcript.String()
+				return
+			}
+			if !strings.HasPrefix(line, "#") {
+				r.lines.Add(1)
+			}
+		}
+	}()
+	return r
 }

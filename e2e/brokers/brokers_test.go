@@ -38,6 +38,7 @@ func TestFaults(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := newSite(t, 3)
 			s.populate()
 			for i := range 3 {
