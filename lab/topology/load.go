@@ -41,6 +41,9 @@ func Load(path string, changes ...string) (*Topology, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	project, err := options.LoadProject(context.Background())
+	if portErr := checkPorts(options.Environment); err != nil && portErr != nil {
+		return nil, fmt.Errorf("%s: %w", path, portErr)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a compose file that the lab can read: %w", path, err)
 	}
@@ -50,6 +53,23 @@ func Load(path string, changes ...string) (*Topology, error) {
 	}
 	t.File = path
 	return t, nil
+}
+
+// checkPorts reports a variable that is to be a port and is none, of which the loader only says that
+// an address is wrong.
+func checkPorts(environment types.Mapping) error {
+	for _, name := range []string{"PUBSUB_PORT", "PUBSUB_HTTP_PORT"} {
+		value := environment[name]
+		if _, err := strconv.ParseUint(value, 10, 16); value == "" || err == nil {
+			continue
+		}
+		hint := ""
+		if strings.Contains(value, "://") {
+			hint = ". Kubernetes sets PUBSUB_PORT to such an address where a service is called pubsub: set another one"
+		}
+		return fmt.Errorf("%s is %q, expected a port from 0 to 65535%s", name, value, hint)
+	}
+	return nil
 }
 
 func fromProject(p *types.Project) (*Topology, error) {

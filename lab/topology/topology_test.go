@@ -125,6 +125,17 @@ func TestDemoScripts(t *testing.T) {
 	assert.Greater(t, foreign, 10, "one script has other alphabets")
 }
 
+func TestPortThatIsNone(t *testing.T) {
+	for name, value := range map[string]string{"PUBSUB_PORT": "tcp://10.96.0.7:5000", "PUBSUB_HTTP_PORT": "70000"} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(name, value)
+			_, err := Load(demoFile)
+			require.ErrorContains(t, err, fmt.Sprintf("%s is %q, expected a port from 0 to 65535", name, value))
+			assert.Equal(t, name == "PUBSUB_PORT", strings.Contains(err.Error(), "Kubernetes"))
+		})
+	}
+}
+
 func TestPortComesFromTheEnvironment(t *testing.T) {
 	t.Setenv("PUBSUB_PORT", "5017")
 	t.Setenv("PUBSUB_HTTP_PORT", "5097")
