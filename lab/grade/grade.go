@@ -70,8 +70,10 @@ func Grade(ctx context.Context, run runner.Runner, o Options) (*Result, error) {
 	if how := suite.Dialect.Remark(); how != "" {
 		r.Remarks = append(r.Remarks, how)
 	}
-	if count, each := suite.Starts(); each > slowStart {
-		r.Remarks = append(r.Remarks, fmt.Sprintf("The server takes %.1f s until it accepts a connection, and was started %d times.", each.Seconds(), count))
+	if count, each := suite.Starts(); each > checks.LateStart {
+		all := time.Duration(count) * each
+		r.Remarks = append(r.Remarks, fmt.Sprintf("The server takes %.1f s until it accepts a connection, and was started %d times, which is %.0f s of waiting, some of it at the same time.",
+			each.Seconds(), count, all.Seconds()))
 	}
 	for _, s := range o.Rubric.Stages {
 		r.Stages = append(r.Stages, stage(s, outcomes))
@@ -92,9 +94,6 @@ func crashes(stages []Stage) (remarks []string) {
 	}
 	return remarks
 }
-
-// slowStart is how long a server may take to start before the report says so.
-const slowStart = 2 * time.Second
 
 // plan is the checks that the rubric asks for and those they build on, in the order of the
 // catalogue, without those about a client where there is none.

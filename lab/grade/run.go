@@ -255,8 +255,9 @@ func (s *schedule) excuse(c checks.Check, o *outcome) {
 // confirmed tries a check. What it finds in a run of the server that others have used before has to
 // show in one of its own, too: what they left behind is not the check's business.
 func (s *schedule) confirmed(ctx context.Context, c checks.Check, round int) (*harness.Finding, error) {
-	f, err := s.limited(ctx, c, round, c.Alone)
-	if f == nil || f.Final || c.Alone || c.Bonus {
+	alone := c.Alone || c.Own && !s.suite.Sparing
+	f, err := s.limited(ctx, c, round, alone)
+	if f == nil || f.Final || alone || c.Bonus {
 		return f, err
 	}
 	again, err := s.limited(ctx, c, round, true)

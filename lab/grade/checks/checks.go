@@ -32,6 +32,7 @@ type Check struct {
 	Bonus  bool
 	Socket bool // it needs connections of the grader's own, which speak the submission's language
 	Alone  bool // it gets no run of the server that others have used, or looks at what was seen before
+	Own    bool // likewise, unless the server takes long to start: there is no need for that, but what it leaves behind is hard on others
 	First  bool // it is begun before others that could be, because it takes long or others wait for it
 	Runs   int  // how often it is tried, because luck decides; 0: once
 	// Ahead does what can be done of it while those are tried in whose faults it fails, too, beside whatever

@@ -20,7 +20,7 @@ var onlineCount = Check{
 	From:   "A14",
 	Needs:  []string{"server-delivers"},
 	Bonus:  true,
-	Alone:  true,
+	Own:    true,
 	Socket: true,
 	Run:    runOnlineCount,
 }

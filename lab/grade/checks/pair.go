@@ -69,22 +69,39 @@ func (g *Suite) EndPair() {
 	}
 }
 
-// newPair starts the server, and two publishers and two subscribers, and waits until messages
-// arrive.
-func (g *Suite) newPair(ctx context.Context) (*pair, *harness.Finding, error) {
-	done, err := g.Exclusive(ctx)
+// startPair starts the server for a pair, or takes the first run of one that takes long to start.
+func (g *Suite) startPair(ctx context.Context) (*harness.ServerRun, error) {
+	done, err := g.turn(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	r, err := g.started(ctx, fmt.Sprintf("pair-%d", g.round))
-	if err != nil {
-		done()
-		return nil, nil, err
+	label := fmt.Sprintf("pair-%d", g.round)
+	var r *harness.ServerRun
+	if first := g.pool.first(g.Sparing && !g.alone); first != nil {
+		r = g.Again(first, label)
+	} else {
+		if g.pool.turn != nil {
+			g.pool.clear()
+		}
+		if r, err = g.started(ctx, label); err != nil {
+			done()
+			return nil, err
+		}
 	}
 	r.Terminals = true
 	r.Release = func() {
 		r.Program.Kill()
 		done()
+	}
+	return r, nil
+}
+
+// newPair starts the server, and two publishers and two subscribers, and waits until messages
+// arrive.
+func (g *Suite) newPair(ctx context.Context) (*pair, *harness.Finding, error) {
+	r, err := g.startPair(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
 	p := &pair{ServerRun: r, left: map[string]bool{}}
 	f := r.Listens(ctx)

@@ -20,39 +20,78 @@ type pool struct {
 	// guarded by mu
 	mu       sync.Mutex
 	idle     []*harness.ServerRun
-	unshared bool // a run was spoilt by the check before: no run is used twice any more
-	starts   int
-	ready    time.Duration // how long it took in all until somebody could connect
-	waited   int           // how many starts are in ready
+	busy     int           // how many runs somebody uses, or starts, that come back
+	back     chan struct{} // closed when one of them does
+	unshared bool          // a run was spoilt by the check before: no run is used twice any more
 }
 
-// take returns a run that nobody uses, or nil.
-func (p *pool) take() *harness.ServerRun {
+// take returns a run that nobody uses, or nil. Where the server takes long to start, a run that will come
+// back is waited for; who gets none then is the only one to start another.
+func (p *pool) take(ctx context.Context, sparing bool) (*harness.ServerRun, error) {
+	for {
+		p.mu.Lock()
+		for len(p.idle) > 0 {
+			r := p.idle[len(p.idle)-1]
+			p.idle = p.idle[:len(p.idle)-1]
+			if r.Running() {
+				p.busy++
+				p.mu.Unlock()
+				return r, nil
+			}
+			go r.Program.Kill() // with what it left behind
+		}
+		if !sparing || p.busy == 0 {
+			p.busy++
+			p.mu.Unlock()
+			return nil, nil
+		}
+		if p.back == nil {
+			p.back = make(chan struct{})
+		}
+		back := p.back
+		p.mu.Unlock()
+		select {
+		case <-back:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// first returns a run that nobody uses, if it is wanted and there is one.
+func (p *pool) first(wanted bool) *harness.ServerRun {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.idle) > 0 {
-		r := p.idle[len(p.idle)-1]
-		p.idle = p.idle[:len(p.idle)-1]
-		if r.Running() {
-			return r
-		}
-		go r.Program.Kill() // with what it left behind
+	if !wanted || len(p.idle) == 0 {
+		return nil
 	}
-	return nil
+	r := p.idle[0]
+	p.idle = p.idle[1:]
+	return r
 }
 
-// give puts a run back whose participants have left.
+// give puts a run back whose participants have left, that take returned or that was started then; nil is
+// one that could not be.
 func (p *pool) give(r *harness.ServerRun) {
 	p.mu.Lock()
-	keep := !p.unshared && r.Running()
+	p.busy--
+	p.mu.Unlock()
+	p.keep(r)
+}
+
+// keep puts a run there for whoever is next.
+func (p *pool) keep(r *harness.ServerRun) {
+	p.mu.Lock()
+	keep := r != nil && !p.unshared && r.Running()
 	if keep {
 		p.idle = append(p.idle, r)
 	}
-	if took := r.Reached(); took > 0 && !r.Shared {
-		p.ready, p.waited = p.ready+took, p.waited+1
+	if p.back != nil {
+		close(p.back)
+		p.back = nil
 	}
 	p.mu.Unlock()
-	if !keep {
+	if !keep && r != nil {
 		r.Program.Kill()
 	}
 }
@@ -86,33 +125,40 @@ func (p *pool) exclusively() {
 // Exclusive waits until nobody uses the server, where only one can run at a time, and ends what is
 // left of it. The caller calls done when its own use of it is over.
 func (g *Suite) Exclusive(ctx context.Context) (done func(), err error) {
+	if done, err = g.turn(ctx); err == nil && g.pool.turn != nil {
+		g.pool.clear()
+	}
+	return done, err
+}
+
+// turn waits until nobody uses the server, where only one can run at a time.
+func (g *Suite) turn(ctx context.Context) (done func(), err error) {
 	if g.pool.turn == nil {
 		return func() {}, nil
 	}
 	select {
 	case <-g.pool.turn:
+		return sync.OnceFunc(func() { g.pool.turn <- struct{}{} }), nil
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	g.pool.clear()
-	return sync.OnceFunc(func() { g.pool.turn <- struct{}{} }), nil
 }
 
 // Start starts the server, or takes a run of it that an earlier check has left. The label makes the
 // random words.
 func (g *Suite) Start(ctx context.Context, label string) (*harness.ServerRun, error) {
 	label = fmt.Sprintf("%s-%d", label, g.round)
-	done := func() {}
-	if turn := g.pool.turn; turn != nil {
-		select {
-		case <-turn:
-			done = sync.OnceFunc(func() { turn <- struct{}{} })
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
+	done, err := g.turn(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if !g.alone {
-		if r := g.pool.take(); r != nil {
+	if !g.fresh {
+		r, err := g.pool.take(ctx, g.Sparing)
+		if err != nil {
+			done()
+			return nil, err
+		}
+		if r != nil {
 			again := g.Again(r, label)
 			g.follow(again, done)
 			return again, nil
@@ -123,6 +169,9 @@ func (g *Suite) Start(ctx context.Context, label string) (*harness.ServerRun, er
 	}
 	r, err := g.started(ctx, label)
 	if err != nil {
+		if !g.fresh {
+			g.pool.give(nil)
+		}
 		done()
 		return nil, err
 	}
@@ -138,10 +187,8 @@ const reserved = 65 * time.Second
 // own.
 func (g *Suite) started(ctx context.Context, label string) (*harness.ServerRun, error) {
 	for began := time.Now(); ; {
-		g.pool.mu.Lock()
-		g.pool.starts++
-		again := g.pool.starts > 1 && g.pool.turn != nil
-		g.pool.mu.Unlock()
+		before, _ := g.Starts()
+		again := before > 0 && g.pool.turn != nil
 		r, err := g.Harness.Start(ctx, label)
 		if err != nil || !again || r.Listens(ctx) == nil || r.Running() || time.Since(began) > reserved {
 			return r, err
@@ -159,11 +206,14 @@ func (g *Suite) follow(r *harness.ServerRun, done func()) {
 		if !r.Running() {
 			g.noteEnd(r)
 		}
-		if g.alone {
+		switch {
+		case g.alone:
 			r.Program.Kill()
-			return
+		case g.fresh:
+			g.pool.keep(r)
+		default:
+			g.pool.give(r)
 		}
-		g.pool.give(r)
 	}
 }
 

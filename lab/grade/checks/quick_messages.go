@@ -52,6 +52,7 @@ func runQuickMessages(ctx context.Context, g *Suite) (*harness.Finding, error) {
 			cause = "One recv is not one message: end each message with a newline in the client, and split at newlines in the server."
 		}
 		return &harness.Finding{
+			Final:   true,
 			What:    fmt.Sprintf("Two messages arrived at the server together, and %s received them as one.", s.Name),
 			Cause:   cause,
 			Excerpt: steps,

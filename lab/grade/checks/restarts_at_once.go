@@ -18,7 +18,7 @@ var restartsAtOnce = Check{
 	Title: "the server can be started again at once on its port",
 	From:  "A4",
 	Needs: []string{"server-delivers"},
-	Alone: true,
+	Own:   true,
 	First: true,
 	Run:   runRestartsAtOnce,
 }
@@ -52,6 +52,13 @@ func runRestartsAtOnce(ctx context.Context, g *Suite) (*harness.Finding, error) 
 	again, err := g.Restart(ctx, r, "restarted")
 	if err != nil {
 		return nil, err
+	}
+	again.Release = func() {
+		if g.alone {
+			again.Program.Kill()
+			return
+		}
+		g.pool.keep(again)
 	}
 	defer again.Close()
 	const cause = "The port stays reserved for a minute after the server has ended, unless the socket option SO_REUSEADDR is set before bind()."

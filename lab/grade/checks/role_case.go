@@ -59,9 +59,12 @@ func runRoleCase(ctx context.Context, g *Suite) (*harness.Finding, error) {
 			return nil, nil
 		}
 	}
+	excerpt := r.Excerpt(r.Participants, tokens[:min(1, len(tokens))])
+	usual, err := r.Join(ctx, runner.Subscriber)
 	return &harness.Finding{
+		Final:   err == nil && len(r.Ready(ctx, usual)) == 0, // others are served, so nobody has hurt it before
 		What:    "Clients that said \"subscriber\" and \"publisher\", in lower case, were not registered: no message went between them.",
 		Cause:   "The role is compared as it was typed; convert it to upper case first.",
-		Excerpt: r.Excerpt(r.Participants, tokens[:min(1, len(tokens))]),
+		Excerpt: excerpt,
 	}, nil
 }

@@ -20,7 +20,7 @@ var slowSubscriber = Check{
 	From:   "A10",
 	Needs:  []string{"all-receive-all"},
 	Bonus:  true,
-	Alone:  true,
+	Own:    true,
 	Socket: true,
 	First:  true,
 	Run:    runSlowSubscriber,

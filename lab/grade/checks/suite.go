@@ -6,7 +6,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/gofrs/flock"
 
@@ -19,7 +18,8 @@ import (
 type Suite struct {
 	*harness.Harness
 	*shared
-	alone bool // it wants runs of the server that nobody used before
+	fresh bool // it wants runs of the server that nobody used before
+	alone bool // and that nobody uses afterwards
 	round int  // how often it was tried before
 
 	mu    sync.Mutex
@@ -32,6 +32,7 @@ type shared struct {
 	terminals atomic.Bool        // participants are the submission's own clients: what they say could not be learnt
 	passed    sync.Map           // IDs of checks that did
 	firstRun  *harness.ServerRun // of the first check, which is over; what it printed is still there
+	printed   int                // bytes, by the first run before anybody else used it
 	fixed     bool               // the source fixes the port, as is known when the first check is over
 	claimed   *flock.Flock       // that no other grader of this machine uses that port; nil: nobody could be in the way
 
@@ -48,13 +49,15 @@ type shared struct {
 
 // NewSuite returns a suite for one submission. Close it at the end.
 func NewSuite(c harness.Config) *Suite {
-	return &Suite{Harness: harness.New(c), shared: &shared{}}
+	g := &Suite{Harness: harness.New(c), shared: &shared{}}
+	g.Spare = g.pool.keep
+	return g
 }
 
 // For is the suite as a check gets it that was tried so many times before. Alone, it gets no run of
 // the server that another check has used.
 func (g *Suite) For(round int, alone bool) *Suite {
-	return &Suite{Harness: g.Harness, shared: g.shared, round: round, alone: alone}
+	return &Suite{Harness: g.Harness, shared: g.shared, round: round, fresh: alone, alone: alone}
 }
 
 // Close ends what the checks left running.
@@ -84,22 +87,15 @@ func (g *Suite) hasPassed(id string) bool {
 }
 
 // Spoilt says that a check failed in a run that others had used, and not in one of its own: no run
-// is used twice any more.
+// is used twice any more, unless the server takes long to start.
 func (g *Suite) Spoilt() {
+	if g.Sparing {
+		g.pool.clear()
+		return
+	}
 	g.pool.mu.Lock()
 	defer g.pool.mu.Unlock()
 	g.pool.unshared = true
-}
-
-// Starts is how often the server was started for the checks, and how long it took on average until
-// it accepted a connection; 0 when that is not known.
-func (g *Suite) Starts() (count int, each time.Duration) {
-	g.pool.mu.Lock()
-	defer g.pool.mu.Unlock()
-	if g.pool.waited > 0 {
-		each = g.pool.ready / time.Duration(g.pool.waited)
-	}
-	return g.pool.starts, each
 }
 
 // noteEnd remembers a run in which the server ended by itself.

@@ -46,7 +46,9 @@ func (g *Suite) makeTraffic(ctx context.Context) (*traffic, *harness.Finding, er
 	if g.traffic != nil {
 		return g.traffic, nil, nil
 	}
-	r, err := g.For(0, true).Start(ctx, "traffic")
+	first := g.For(0, false)
+	first.fresh = true
+	r, err := first.Start(ctx, "traffic")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -23,12 +23,19 @@ const knownTimeout = 1200 * time.Millisecond
 // again.
 func (h *Harness) Detect(ctx context.Context) (bool, []Step, error) {
 	p := prober{h: h}
-	defer p.close()
+	defer p.end()
 	if h.Runner.HasClient() {
 		learnt, prompts, err := h.Learn(ctx)
 		if h.Dialect.Prompts = prompts; err == nil {
-			if works, err := p.proves(ctx, Learnt, learnt, h.Timeout); works || err != nil {
-				return works, nil, err
+			for range 2 {
+				works, err := p.proves(ctx, Learnt, learnt, h.Timeout)
+				if works || err != nil {
+					return works, nil, err
+				}
+				if p.server == nil || !p.server.Shared {
+					break
+				}
+				p.close() // whoever was recorded may have left something behind
 			}
 			err = errors.New("what was learnt from the client did not work when the grader said it: " + learnt.String())
 		}
@@ -174,6 +181,10 @@ func (p *prober) serve(ctx context.Context) error {
 		return nil
 	}
 	p.close()
+	if left := p.h.left; left != nil && left.Running() {
+		p.server, p.h.left = p.h.Again(left, "learn"), nil
+		return nil
+	}
 	var err error
 	p.server, err = p.h.Start(ctx, "learn")
 	return err

@@ -31,6 +31,16 @@ type Harness struct {
 	Fixed   []string // where the server listens, whatever it is told; empty: where it is told
 	Apart   bool     // each run of the server has a network of its own, where it and its clients find any port free
 	Dialect Dialect  // what is known of it so far: Detect fills it in
+
+	// Sparing says that the server takes long to start: it is not started again where a run that nobody
+	// uses any more will do.
+	Sparing bool
+	// Spare is given a run of the server that Detect needs no more, whose participants have left. Nil: such
+	// runs are ended.
+	Spare func(*ServerRun)
+
+	left   *ServerRun // that Learn has left; nil: none
+	starts starts
 }
 
 // New returns a harness that knows nothing of the submission yet and has nothing to close.

@@ -44,7 +44,7 @@ func (h *Harness) Learn(ctx context.Context) (d *dialect.Dialect, prompts bool, 
 	if err != nil {
 		return nil, false, err
 	}
-	defer r.Close()
+	defer h.leave(r)
 	r.Terminals = true
 	if r.Listens(ctx) != nil {
 		return nil, false, fmt.Errorf("%w: the server did not accept a connection", errNoRecording)

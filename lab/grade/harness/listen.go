@@ -28,7 +28,7 @@ func (r *ServerRun) Listens(ctx context.Context) *Finding {
 			is = r.listensSomewhere()
 		}
 		if is {
-			r.reached = time.Since(r.Began)
+			r.listens()
 		}
 		Pause(limited, wait)
 	}

@@ -27,6 +27,7 @@ type ServerRun struct {
 	Program *runner.Program
 	Began   time.Time
 	random  *rand.Rand
+	starts  *starts // the harness's
 
 	// Terminals says what Join makes: the submission's own clients at terminals, or connections of
 	// the grader's own.
@@ -74,7 +75,8 @@ func (h *Harness) Restart(ctx context.Context, before *ServerRun, label string) 
 }
 
 func (h *Harness) startOn(ctx context.Context, run runner.Runner, label string, port int) (*ServerRun, error) {
-	r := &ServerRun{Config: h.Config, Dialect: &h.Dialect, Port: port, Began: time.Now(), random: h.random(label)}
+	r := &ServerRun{Config: h.Config, Dialect: &h.Dialect, Port: port, Began: time.Now(), random: h.random(label), starts: &h.starts}
+	h.starts.began()
 	r.Runner, r.apart = run, run != h.Runner
 	var err error
 	r.Program, err = run.Server(ctx, port)
@@ -92,7 +94,7 @@ func (h *Harness) startOn(ctx context.Context, run runner.Runner, label string, 
 // before have left.
 func (h *Harness) Again(before *ServerRun, label string) *ServerRun {
 	r := &ServerRun{
-		Config: h.Config, Dialect: &h.Dialect, Port: before.Port, Program: before.Program, Began: time.Now(), random: h.random(label),
+		Config: h.Config, Dialect: &h.Dialect, Port: before.Port, Program: before.Program, Began: time.Now(), random: h.random(label), starts: &h.starts,
 		Shared: true, reached: before.reached,
 	}
 	r.Runner, r.apart = before.Runner, before.apart
@@ -126,6 +128,14 @@ func (r *ServerRun) Close() {
 // has not.
 func (r *ServerRun) Reached() time.Duration { return r.reached }
 
+// listens notes that the server does, once.
+func (r *ServerRun) listens() {
+	if r.reached == 0 {
+		r.reached = time.Since(r.Began)
+		r.starts.reached(r.reached)
+	}
+}
+
 // Now is the time since the start, as steps have it.
 func (r *ServerRun) Now() time.Duration { return time.Since(r.Began) }
 
@@ -153,9 +163,7 @@ func (r *ServerRun) ConnectAs(ctx context.Context, d *Dialect, role string) (*Pa
 	if err != nil {
 		return nil, err
 	}
-	if r.reached == 0 {
-		r.reached = time.Since(r.Began)
-	}
+	r.listens()
 	name, num := r.number(role)
 	return r.add(name, num, r.newSocket(conn, d)), nil
 }
