@@ -24,11 +24,14 @@ func TestFailover(t *testing.T) {
 	client, err := filepath.Abs("testdata/failover/client.py")
 	require.NoError(t, err)
 	server := quoted([]string{filepath.Join(programs, "wellmade_server")}) + " {port}"
+	standby, err := filepath.Abs("testdata/failover/standby.py")
+	require.NoError(t, err)
 	for name, test := range map[string]struct {
 		second, client string
 		want           []grade.Status
 	}{
 		"both are known": {server, " {host} {port} {port2} {role}", []grade.Status{grade.Passed, grade.Passed}},
+		"one stands by":  {"python3 " + quoted([]string{standby}) + " {port1} " + server, " {host} {port} {port2} {role}", []grade.Status{grade.Passed, grade.Passed}},
 		"one is known":   {server, " {host} {port} {role}", []grade.Status{grade.Failed, grade.Blocked}},
 		"no second":      {"", " {host} {port} {role}", []grade.Status{grade.NotTried, grade.NotTried}},
 	} {

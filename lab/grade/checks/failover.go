@@ -38,6 +38,23 @@ var failoverClients = Check{
 // failoverLimit is how long clients may need to notice, and to find the other server.
 const failoverLimit = 20 * time.Second
 
+// reaches waits until the second server accepts a connection, or seems to stand by: it runs, and opens its
+// port when the first one has died. It returns false when it has ended.
+func (g *Suite) reaches(ctx context.Context, run runner.Runner, second *runner.Program, first time.Duration) bool {
+	const least = 3 * time.Second
+	limited, cancel := context.WithTimeout(ctx, max(least, 2*first))
+	defer cancel()
+	if harness.Reachable(limited, run, second) {
+		return true
+	}
+	select {
+	case <-second.Done():
+		return false
+	default:
+		return true
+	}
+}
+
 func (g *Suite) failover(ctx context.Context, newcomers bool) (*harness.Finding, error) {
 	spare, ok := g.Runner.(runner.Spare)
 	if !ok || !spare.HasSecond() {
@@ -70,7 +87,7 @@ func (g *Suite) failover(ctx context.Context, newcomers bool) (*harness.Finding,
 	if f := r.Listens(ctx); f != nil {
 		return f, nil
 	}
-	if !harness.Reachable(ctx, both, second) {
+	if !g.reaches(ctx, both, second, r.Reached()) {
 		return &harness.Finding{
 			What:    fmt.Sprintf("The second server did not accept a connection at %s.", second.Addresses[0]),
 			Excerpt: harness.Printed("the second server", second.Output.Bytes(), r.Now()),

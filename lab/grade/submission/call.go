@@ -188,7 +188,7 @@ func (p program) calls(guides map[string]string) []call {
 		case p.prefix != "":
 		case n == most:
 			all[i].score += 8
-		case most >= 0 && n > most && c.score < 95:
+		case most >= 0 && n > most && c.score < 95 && !c.has("{port2}"):
 			all[i].score -= 30
 		case most > 0 && n < most:
 			all[i].score -= 3 * (most - n)

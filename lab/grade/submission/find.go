@@ -162,7 +162,8 @@ func some(all []string) string {
 	return strings.Join(all, ", ")
 }
 
-// texts are the READMEs that are about a unit: those in its folder, below and above it.
+// texts are what tells people of a unit: the READMEs in its folder, below and above it, and the examples
+// in its sources.
 func (f *finder) texts(u unit) map[string]string {
 	guides := map[string]string{}
 	for _, name := range f.tree.paths(guide) {
@@ -170,8 +171,26 @@ func (f *finder) texts(u unit) map[string]string {
 			guides[name] = f.tree.texts[name]
 		}
 	}
+	for _, p := range append(u.programs(), &u.server) {
+		if lines := examples(f.tree.texts[p.source]); lines != "" {
+			guides[p.source] = lines
+		}
+	}
 	return guides
 }
+
+// examples are the lines of a source that show how programs are started, as comments at its top do.
+func examples(text string) string {
+	var all []string
+	for _, found := range anExampleLine.FindAllStringSubmatch(text, -1) {
+		all = append(all, found[1])
+	}
+	return strings.Join(all, "\n")
+}
+
+// anExampleLine matches such a line, with what it is for before it: "  primary: python3 server.py 5000", up to
+// what is said of it in brackets behind it.
+var anExampleLine = regexp.MustCompile(`(?m)^[\s/*#$>-]*(?:[\pL ]{1,30}:\s+)?((?:python3?|java|node|go run|cargo run|\./\w)[^\n("';]*)`)
 
 // guide reports whether a file is for people, or shows how programs are started.
 func guide(name string) bool {

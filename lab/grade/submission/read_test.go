@@ -32,6 +32,8 @@ func TestReadCall(t *testing.T) {
 		"localhost 5000 -sub news":                             "{host} {port} -sub {topic}",
 		"HOST PORT [-pub TOPIC | -sub TOPIC]":                  "{host} {port} -pub {topic}",
 		"--publish news 127.0.0.1 5000":                        "--publish {topic} {host} {port}",
+		"alpha|beta":                                           "alpha",
+		"127.0.0.1 {port},{port2} PUBLISHER SPORTS":            "{host} {port},{port2} {role} {topic}",
 		"127.0.0.1 5001 SPORT":                                 "{host} {port} SPORT",
 		"-addr :7000":                                          "-addr :{port}",
 		"":                                                     "",

@@ -17,6 +17,9 @@ var (
 	prose     = regexp.MustCompile(`(?i)^(and|or|to|in|the|for|on|with|then|is|as|from|will|should|e\.g\.?|example:?|where|first|file|->|–|—|-)$`)
 )
 
+// oneOf matches words that leave a choice.
+var oneOf = regexp.MustCompile(`^[\pL\pN_]+(?:\|[\pL\pN_]+)+$`)
+
 // readCall makes a call of the words that follow a program's name in a line of a README or of a usage
 // text. It reports false where they are prose.
 func readCall(rest string) (call, bool) {
@@ -117,6 +120,9 @@ func readCall(rest string) (call, bool) {
 			put("{topic}")
 		case seen["{port}"] && seen["{host}"] || seen["{port}"] && !strings.HasPrefix(word, "<"):
 			put(bare)
+		case oneOf.MatchString(bare): // any will do
+			first, _, _ := strings.Cut(bare, "|")
+			put(first)
 		default:
 			return c, len(c.args) > 0
 		}
