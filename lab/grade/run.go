@@ -68,6 +68,7 @@ func runAll(ctx context.Context, suite *checks.Suite, plan []checks.Check, progr
 	} else if err != nil {
 		return nil, err
 	}
+	s.settle(plan)
 	s.progress(len(plan), len(plan), "")
 	return s.outcomes, nil
 }
@@ -234,16 +235,25 @@ func (s *schedule) try(ctx context.Context, c checks.Check, o *outcome) error {
 	case o.status == Failed && c.Bonus:
 		o.status = Absent
 	case o.status == Failed:
-		s.excuse(c, o)
+		s.excuse(o, c.Shares)
 	case o.status == Passed:
 		s.suite.Pass(c.ID)
 	}
 	return nil
 }
 
+// settle excuses those that failed of a fault which another one has told, when all are over.
+func (s *schedule) settle(plan []checks.Check) {
+	for _, c := range plan {
+		if o := s.outcomes[c.ID]; o.status == Failed {
+			s.excuse(o, c.Echoes)
+		}
+	}
+}
+
 // excuse sees to it that a fault which shows in two checks is one loss.
-func (s *schedule) excuse(c checks.Check, o *outcome) {
-	for _, id := range c.Shares {
+func (s *schedule) excuse(o *outcome, others []string) {
+	for _, id := range others {
 		if other := s.outcomes[id]; other != nil && other.status == Failed {
 			o.status, o.blockedBy, o.charged, o.runs, o.wrong = Blocked, id, checks.Find(id).Foundation, 0, 0
 			o.finding = harness.Finding{What: fmt.Sprintf("It failed, too, as it does where “%s” fails.", checks.Find(id).Title)}

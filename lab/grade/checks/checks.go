@@ -21,6 +21,8 @@ type Check struct {
 	// Shares are IDs of checks in whose faults it fails, too, and can do without them otherwise: where
 	// one of them failed, its own failure is not charged. What it cannot do without is in Needs.
 	Shares []string
+	// Echoes are IDs likewise, of checks that it need not wait for: it is excused when all are over.
+	Echoes []string
 	// Foundation marks what all the others of its kind rest on. Elsewhere one fault is one loss, and
 	// what cannot be tried because of it does not count; where a foundation is missing, there is
 	// nothing that could earn the points of what rests on it.
@@ -49,6 +51,7 @@ var All = []Check{
 	pairDelivers,
 	pairNotDoubled,
 	pairNotToPublishers,
+	pairOwnLines,
 	pairOrder,
 	pairTogether,
 	clientPublishes,

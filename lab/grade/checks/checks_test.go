@@ -16,7 +16,7 @@ import (
 func TestChecksAreInOrder(t *testing.T) {
 	before := map[string]bool{}
 	for _, c := range All {
-		for _, below := range slices.Concat(c.Needs, c.Shares) {
+		for _, below := range slices.Concat(c.Needs, c.Shares, c.Echoes) {
 			assert.True(t, before[below], "%s builds on %s, which has to be before it", c.ID, below)
 		}
 		assert.False(t, before[c.ID], "%s is there twice", c.ID)

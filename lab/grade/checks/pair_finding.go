@@ -40,7 +40,11 @@ func (p *pair) lost(m harness.Message, to *harness.Participant) *harness.Finding
 // ended is that the server, or one of two clients, has ended by itself; nil when none has.
 func (p *pair) ended(clients ...*harness.Participant) *harness.Finding {
 	if !p.Running() {
-		return &harness.Finding{What: "The server " + p.Crash() + ".", Cause: "An error was not caught: its last output is below."}
+		cause := "An error was not caught: its last output is below."
+		if p.Program.Exit() == (runner.Exit{}) {
+			cause = "It ends itself, as a client does: where one client says terminate, or leaves, end its connection alone."
+		}
+		return &harness.Finding{What: "The server " + p.Crash() + ".", Cause: cause}
 	}
 	for _, c := range clients {
 		if !c.Closed() {
@@ -100,6 +104,8 @@ func (p *pair) where(from, to *harness.Participant, token string) string {
 	up, _ := from.Terminal().Carried(token)
 	_, down := to.Terminal().Carried(token)
 	switch {
+	case down && len(to.Seen()) > 0:
+		return oneOfARead
 	case down:
 		return "The server sent it and the subscriber does not print it: nothing reads what comes, or it stays in a buffer (flush it)."
 	case up:
@@ -107,6 +113,9 @@ func (p *pair) where(from, to *harness.Participant, token string) string {
 	}
 	return unknown
 }
+
+// oneOfARead is why a subscriber that shows others does not show a message that was sent to it.
+const oneOfARead = "The server sent it, and the subscriber does not show it: of messages that come together, in one read, only the first is taken. Go on with the rest of what was read, and read on where a message is not whole."
 
 // last is the token of the last message that a publisher was typed.
 func last(from *harness.Participant) string {

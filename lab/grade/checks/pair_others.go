@@ -98,7 +98,9 @@ func (p *pair) goneBefore(ctx context.Context, role, way string) *harness.Findin
 // pairNewcomers is the check pair-newcomers:
 //
 //	a publisher and a subscriber have left (Ctrl+C)
-//	publisher 3 and subscriber 3 come: messages of both publishers reach both subscribers, once
+//	publisher 3 and subscriber 3 come: messages of both publishers reach both subscribers, once;
+//	subscriber 3 shows nothing twice of what was typed before it came
+//	subscriber 3 shows nothing twice of what was typed before
 var pairNewcomers = Check{
 	ID:     "pair-newcomers",
 	Title:  "those that come after others have left are served",
@@ -127,8 +129,25 @@ var pairNewcomers = Check{
 			f.Cause = "The place of one who has left in a list is filled again, or one that came again is there twice: take a client out of all lists when it leaves."
 			return p.after(when, f)
 		}
-		return nil
+		return p.pastDoubled(p.subscribers[len(p.subscribers)-1])
 	}),
+}
+
+// pastDoubled is that a subscriber was shown more than once what was typed before it came; nil when it
+// was not.
+func (p *pair) pastDoubled(s *harness.Participant) *harness.Finding {
+	n := counts(s)
+	for _, seen := range s.Seen() {
+		if n[seen.Token] < 2 || s.Terminal().Count(seen.Token) == 1 {
+			continue
+		}
+		return &harness.Finding{
+			What:    fmt.Sprintf("%s came later, and was shown %q of before %d times.", upper(s.Name), seen.Token, n[seen.Token]),
+			Cause:   "Each message is put into the list of earlier messages more than once, or the list is sent more than once.",
+			Excerpt: p.Excerpt([]*harness.Participant{s}, []string{seen.Token}),
+		}
+	}
+	return nil
 }
 
 // pairKilled is the check pair-killed:

@@ -64,6 +64,12 @@ func runPublishersTogether(ctx context.Context, g *Suite) (*harness.Finding, err
 		Cause:   "Threads change or use something together without a lock (a buffer, a variable, the list of subscribers), or two of them write to one socket at once.",
 		Excerpt: r.Excerpt([]*harness.Participant{m.From, s}, []string{m.Token}, harness.MissingStep(s, m)),
 	}
+	if t := s.Terminal(); t != nil {
+		if _, down := t.Carried(m.Token); down {
+			f.What = fmt.Sprintf("%d publishers sent %d messages each at the same time, and %s did not show one of %s.", publishers, each, s.Name, m.From.Name)
+			f.Cause = oneOfARead
+		}
+	}
 	if !r.Running() {
 		f.Excerpt = append(f.Excerpt, r.Ended()...)
 	}

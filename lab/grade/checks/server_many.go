@@ -18,6 +18,7 @@ var serverMany = Check{
 	Title:  "the server still serves after 250 clients came and went",
 	From:   "A5, A10",
 	Needs:  []string{"survives-clean-close"},
+	Echoes: []string{"pair-killed"},
 	Own:    true,
 	Socket: true,
 	First:  true,

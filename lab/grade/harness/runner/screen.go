@@ -1,9 +1,13 @@
 package runner
 
-import "io"
+import (
+	"bytes"
+	"io"
+)
 
 // screen passes on what a program writes without the escape sequences by which it colours it and
-// moves on the terminal: its words, as a person reads them. It is for one writer.
+// moves on the terminal: its words, as a person reads them. Where it moves to another line, that is a
+// carriage return. It is for one writer.
 type screen struct {
 	to    io.Writer
 	state escape
@@ -23,12 +27,17 @@ const (
 
 const esc, bell = 0x1b, 0x07
 
+// moves are the ends of sequences that move to another line.
+var moves = []byte("ABEFHdf")
+
 // Write never fails if what it passes on to does not.
 func (s *screen) Write(data []byte) (int, error) {
 	words := make([]byte, 0, len(data))
 	for _, b := range data {
 		if s.state == text && b != esc || b == '\n' {
 			words = append(words, b)
+		} else if s.state == control && bytes.IndexByte(moves, b) >= 0 {
+			words = append(words, '\r')
 		}
 		s.state = s.state.after(b)
 	}

@@ -128,6 +128,7 @@ func TestScreen(t *testing.T) {
 		"\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\":       "link",
 		"\x1b(B\x1b)0\x1b7\x1b8\x1b=ok":                  "ok",
 		"\x1b]never ended\nnext":                         "\nnext",
+		"\x1b[2J\x1b[1;1Hone\x1b[2;1Htwo":                "\rone\rtwo",
 		"\x1b[12":                                        "",
 		"\x1b\x1b[mtwice":                                "twice",
 		"\x1b[?2004hprompt> \x1b[?2004l\rGrüße \xff\x00": "prompt> \rGrüße \xff\x00",

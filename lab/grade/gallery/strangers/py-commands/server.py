@@ -6,6 +6,7 @@ import threading
 
 FAULT = os.environ.get("FAULT", "")
 followers = {}  # topic -> connections
+past = []  # of topics and texts
 lock = threading.Lock()
 
 
@@ -21,11 +22,15 @@ def obey(conn, who, line):
         if word == "sub" and topic:
             followers.setdefault(topic, []).append(conn)
             say(conn, "you follow " + topic)
+            for other, text in past * 2 if FAULT == "past-twice" else []:
+                if other == topic:
+                    say(conn, topic + " | " + text)
         elif word == "unsub" and topic:
             if conn in followers.get(topic, []):
                 followers[topic].remove(conn)
             say(conn, "you do not follow " + topic)
         elif word == "pub" and text:
+            past.append((topic, text))
             found = [c for all in followers.values() for c in all] if FAULT == "ignores-topics" else followers.get(topic, [])
             for c in found[-1:] if FAULT == "newest-only" else list(found):
                 try:

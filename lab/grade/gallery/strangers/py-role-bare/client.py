@@ -1,3 +1,4 @@
+import os
 import socket
 import sys
 import threading
@@ -21,7 +22,7 @@ def listen():
             break
         if not data:
             break
-        print(data.decode())
+        print(data.decode(), end="" if os.environ.get("FAULT") == "glues" else "\n", flush=True)
 
 
 threading.Thread(target=listen, daemon=True).start()
