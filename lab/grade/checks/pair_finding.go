@@ -51,10 +51,14 @@ func (p *pair) ended(clients ...*harness.Participant) *harness.Finding {
 			continue
 		}
 		<-c.Terminal().Program.Done()
-		return &harness.Finding{
+		f := &harness.Finding{
 			What:  fmt.Sprintf("%s ended %s %s.", upper(c.Name), c.Terminal().Program.Exit(), p.doing(c)),
 			Cause: "An error was not caught, or its loop ends too early: its last output is below.",
 		}
+		if c.Terminal().Dropped() {
+			f.Cause = dropped(c)
+		}
+		return f
 	}
 	return nil
 }
@@ -108,6 +112,10 @@ func (p *pair) where(from, to *harness.Participant, token string) string {
 		return oneOfARead
 	case down:
 		return "The server sent it and the subscriber does not print it: nothing reads what comes, or it stays in a buffer (flush it)."
+	case from.Terminal().Dropped():
+		return dropped(from)
+	case to.Terminal().Dropped():
+		return dropped(to)
 	case up:
 		return "The publisher sent it to the server, which did not send it on to this subscriber: its loop over the subscribers does not reach all, or it ended at an error."
 	}
@@ -116,6 +124,11 @@ func (p *pair) where(from, to *harness.Participant, token string) string {
 
 // oneOfARead is why a subscriber that shows others does not show a message that was sent to it.
 const oneOfARead = "The server sent it, and the subscriber does not show it: of messages that come together, in one read, only the first is taken. Go on with the rest of what was read, and read on where a message is not whole."
+
+// dropped is the likely cause where the server has ended the connection of a client.
+func dropped(c *harness.Participant) string {
+	return "The server closed the connection of " + c.Name + ": an error while it sent to others ended the thread that serves this client (catch it at each send), or it closes more connections than that of the client that left."
+}
 
 // last is the token of the last message that a publisher was typed.
 func last(from *harness.Participant) string {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pubsublab/lab/grade/harness/dialect"
@@ -37,6 +38,8 @@ type Connection struct {
 	stalled        chan struct{} // closed when nothing more goes down
 	over           chan struct{} // closed when it is
 	end            sync.Once
+	first          sync.Once
+	dropped        atomic.Bool // the server ended it before the client did
 }
 
 // startRelay opens a relay. Where the server's ports are fixed and client and server are apart, it has
@@ -189,8 +192,12 @@ func (c *Connection) carry(to, from net.Conn, record *recorder.Recorder, down bo
 		_, _ = record.Write(data[:n])
 		if n > 0 {
 			if _, wrong := to.Write(data[:n]); wrong != nil {
+				c.first.Do(func() { c.dropped.Store(!down) })
 				err = wrong
 			}
+		}
+		if err != nil {
+			c.first.Do(func() { c.dropped.Store(down) })
 		}
 		switch {
 		case err == io.EOF && c.isStalled():

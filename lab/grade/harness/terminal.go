@@ -56,7 +56,21 @@ func (r *ServerRun) openTerminal(ctx context.Context, role, topic, name string) 
 	host, port, _ := net.SplitHostPort(l.address().String())
 	a := answers{Host: host, Port: port, Role: role, Topic: topic, Name: t.name}
 	go t.introduce(r.Runner.Types(role, topic), a)
+	go t.leaves()
 	return t, nil
+}
+
+// leaves ends the connections of a client that has ended: a server that goes on sending to it has to meet
+// an error, as it would without a relay.
+func (t *Terminal) leaves() {
+	<-t.Program.Done()
+	const underway = 2 * time.Second // what the client sent last
+	ctx, cancel := context.WithTimeout(context.Background(), underway)
+	defer cancel()
+	for _, c := range t.relay.connections() {
+		c.Up.Wait(ctx, func([]byte) bool { return false })
+		c.close(false)
+	}
 }
 
 // introduce types what has to be typed, each line when the client waits for it, and then answers
@@ -287,6 +301,11 @@ func (t *Terminal) Carried(token string) (up, down bool) {
 		up, down = up || ContainsFold(c.Up.Bytes(), token), down || ContainsFold(c.Down.Bytes(), token)
 	}
 	return up, down
+}
+
+// Dropped reports whether the server has ended a connection of the client's that the client had not ended.
+func (t *Terminal) Dropped() bool {
+	return slices.ContainsFunc(t.relay.connections(), func(c *Connection) bool { return c.dropped.Load() })
 }
 
 // Sent is all that went over the client's connections to the server, one connection after the other.

@@ -23,11 +23,13 @@ def broadcast(text, sender):
         try:
             c.sendall(text.encode())
         except OSError:
-            pass
+            if FAULT == "keeps-gone":
+                raise
 
 
 def handle(conn, addr):
     name = f"{addr[0]}:{addr[1]}"
+    text = ""
     try:
         role = conn.recv(1024).decode().strip().upper()
         if role not in ("PUBLISHER", "SUBSCRIBER"):
@@ -48,6 +50,8 @@ def handle(conn, addr):
     except ConnectionError as e:
         print("connection lost:", e)
     finally:
+        if FAULT == "keeps-gone" and text != "terminate" and role == "SUBSCRIBER":
+            return
         with lock:
             clients.pop(conn, None)
         conn.close()
