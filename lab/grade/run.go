@@ -107,7 +107,8 @@ func (s *schedule) one(ctx context.Context, c checks.Check) (err error) {
 		s.count()
 		return nil
 	}
-	if !c.Pair {
+	judges := c.Alone && c.Ahead != nil && !s.suite.OneAtATime() // it only looks at what was found out ahead
+	if !c.Pair && !judges {
 		done, err := s.slot(ctx, c.First)
 		if err != nil {
 			return err

@@ -18,7 +18,6 @@ var allReceiveAll = Check{
 	Needs: []string{"server-delivers", "pair-delivers"},
 	Alone: true,
 	Ahead: makeTrafficAhead,
-	First: true,
 	Run:   runAllReceiveAll,
 }
 

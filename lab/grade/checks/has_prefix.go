@@ -18,7 +18,6 @@ var hasPrefix = Check{
 	Alone:  true,
 	Socket: true,
 	Ahead:  makeTrafficAhead,
-	First:  true,
 	Run:    runHasPrefix,
 }
 

@@ -21,7 +21,6 @@ var notToPublishers = Check{
 	Alone:  true,
 	Socket: true,
 	Ahead:  makeTrafficAhead,
-	First:  true,
 	Run:    runNotToPublishers,
 }
 

@@ -21,7 +21,6 @@ var nothingAltered = Check{
 	Shares: []string{"nothing-lost"},
 	Alone:  true,
 	Ahead:  makeTrafficAhead,
-	First:  true,
 	Run:    runNothingAltered,
 }
 

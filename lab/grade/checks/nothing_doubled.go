@@ -17,7 +17,6 @@ var nothingDoubled = Check{
 	Needs: []string{"server-delivers", "pair-not-doubled"},
 	Alone: true,
 	Ahead: makeTrafficAhead,
-	First: true,
 	Run:   runNothingDoubled,
 }
 

@@ -19,7 +19,6 @@ var nothingInvented = Check{
 	Alone:  true,
 	Socket: true,
 	Ahead:  makeTrafficAhead,
-	First:  true,
 	Run:    runNothingInvented,
 }
 

@@ -18,7 +18,6 @@ var nothingLost = Check{
 	Needs: []string{"all-receive-all"},
 	Alone: true,
 	Ahead: makeTrafficAhead,
-	First: true,
 	Run:   runNothingLost,
 }
 

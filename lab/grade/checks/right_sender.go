@@ -20,7 +20,6 @@ var rightSender = Check{
 	Alone:  true,
 	Socket: true,
 	Ahead:  makeTrafficAhead,
-	First:  true,
 	Run:    runRightSender,
 }
 

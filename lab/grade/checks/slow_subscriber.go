@@ -62,27 +62,39 @@ func runSlowSubscriber(ctx context.Context, g *Suite) (*harness.Finding, error) 
 				batch = append(batch, p.Next(more))
 			}
 		}
-		for _, m := range batch {
-			if err = r.Say(ctx, m); err != nil {
-				break
+		said := make(chan struct{})
+		go func() {
+			defer close(said)
+			for _, m := range batch {
+				if r.Say(ctx, m) != nil {
+					return
+				}
 			}
-			sent += size
-		}
+		}()
 		final := batch[len(batch)-1].Token
-		offset := max(0, watched.Received.Len()-len(batch)*2*size)
-		limited, cancel := context.WithTimeout(ctx, g.Briefly())
-		if err != nil {
-			cancel() // the server took nothing for longer than that
-		}
-		arrived := harness.Poll(limited, func() bool { return watched.Has(offset, final) })
-		cancel()
-		if !arrived {
+		if !arrives(ctx, watched, final, len(batch)*2*size, g.Briefly()) {
 			return &harness.Finding{
 				What:    fmt.Sprintf("A subscriber stopped reading, and after %d KB %s received nothing more for %v.", sent>>10, watched.Name, g.Briefly()),
 				Cause:   "send() waits for the subscriber that does not read, and with it everybody, because the lock is held while sending. A queue and a thread for each subscriber helps.",
 				Excerpt: r.Excerpt([]*harness.Participant{slow, p, watched}, []string{final}, harness.Step{Kind: harness.Missing, From: harness.ServerName, To: watched.Name, Data: []byte(final)}),
 			}, nil
 		}
+		<-said
+		sent += len(batch) * size
 	}
 	return nil, nil
+}
+
+// arrives waits for a message for as long as anything comes, and a time more, and reports whether it came.
+// It is looked for in the last bytes that were received, so many.
+func arrives(ctx context.Context, p *harness.Participant, token string, last int, more time.Duration) bool {
+	had, progress, came := p.Received.Len(), time.Now(), false
+	harness.Poll(ctx, func() bool {
+		now := p.Received.Len()
+		if came = p.Has(max(0, now-last), token); now > had {
+			had, progress = now, time.Now()
+		}
+		return came || p.Closed() || time.Since(progress) >= more
+	})
+	return came
 }
