@@ -61,7 +61,7 @@ var pairAfterTerminate = Check{
 // pairAfterInterrupt is the check pair-after-interrupt:
 //
 //	publisher 2 and subscriber 2 have left with Ctrl+C
-//	publisher 1 ──m──▶ server ──m──▶ subscriber 1      as before
+//	publisher 1 ──m──▶ server ──m──▶ subscriber 1      as before, and nothing else
 var pairAfterInterrupt = Check{
 	ID:     "pair-after-interrupt",
 	Title:  "the others go on when clients have left with Ctrl+C",
@@ -75,7 +75,11 @@ var pairAfterInterrupt = Check{
 				return f
 			}
 		}
-		return p.serves(ctx, "after clients had left with Ctrl+C")
+		const when = "after clients had left with Ctrl+C"
+		if f := p.serves(ctx, when); f != nil {
+			return f
+		}
+		return p.flooded(ctx, when)
 	}),
 }
 
@@ -180,6 +184,14 @@ func runPairKilled(ctx context.Context, p *pair) *harness.Finding {
 			f.Cause = "The loop over subscribers ends at the first error, or the list is changed while the loop runs over it: catch the error of each send, and take who left out of the list afterwards."
 		}
 		return f
+	}
+	return p.flooded(ctx, when)
+}
+
+// flooded is that any of those that are there shows more and more by itself; nil when none does.
+func (p *pair) flooded(ctx context.Context, when string) *harness.Finding {
+	if f := flood(ctx, p.ServerRun, p.subscribers...); f != nil {
+		return p.after(when, f)
 	}
 	return nil
 }

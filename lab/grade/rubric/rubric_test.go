@@ -77,6 +77,9 @@ func TestTasks(t *testing.T) {
 		require.NoError(t, err)
 		_, err = Parse("rubric", text, nil)
 		require.Error(t, err, "no check is known")
+		if task > 1 { // in step 1 it is a check of its own
+			assert.Contains(t, string(text), "server-shows-messages", "A9 is of every step, of step %d too", task)
+		}
 		points := 0.0
 		for line := range strings.Lines(string(text)) {
 			var p float64

@@ -11,8 +11,8 @@ import (
 	"pubsublab/lab/internal/proc"
 )
 
-// outputLimit is how much of a program's output is kept, in bytes.
-const outputLimit = 4 << 20
+// OutputLimit is how much of a program's output is kept, in bytes.
+const OutputLimit = 4 << 20
 
 // Roles of clients, as the assignment spells them.
 const (
@@ -69,7 +69,7 @@ type handle interface {
 }
 
 func newProgram() *Program {
-	return &Program{Output: recorder.New(outputLimit), done: make(chan struct{})}
+	return &Program{Output: recorder.New(OutputLimit), done: make(chan struct{})}
 }
 
 // screen is what its output is written to.

@@ -39,7 +39,7 @@ def handle(conn, addr):
         print(f"[+] {name} joined as {role}. online: {len(clients)}")
         while True:
             data = conn.recv(1024)
-            if not data:
+            if not data and FAULT != "floods":
                 break
             text = data.decode().strip()
             if text == "terminate":
