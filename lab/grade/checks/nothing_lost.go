@@ -12,13 +12,14 @@ import (
 //
 //	publisher ──m1, m2, m3──▶ server ──m1, m2, m3──▶ each subscriber
 var nothingLost = Check{
-	ID:    "nothing-lost",
-	Title: "no message is lost",
-	From:  "A7",
-	Needs: []string{"all-receive-all"},
-	Alone: true,
-	Ahead: makeTrafficAhead,
-	Run:   runNothingLost,
+	ID:     "nothing-lost",
+	Title:  "no message is lost",
+	From:   "A7",
+	Needs:  []string{"all-receive-all"},
+	Echoes: []string{"pair-together"},
+	Alone:  true,
+	Ahead:  makeTrafficAhead,
+	Run:    runNothingLost,
 }
 
 func runNothingLost(ctx context.Context, g *Suite) (*harness.Finding, error) {
