@@ -3,6 +3,7 @@ package checks
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"pubsublab/lab/grade/harness"
 	"pubsublab/lab/grade/harness/runner"
@@ -39,6 +40,12 @@ func (p *pair) lost(m harness.Message, to *harness.Participant) *harness.Finding
 
 // ended is that the server, or one of two clients, has ended by itself; nil when none has.
 func (p *pair) ended(clients ...*harness.Participant) *harness.Finding {
+	if slices.ContainsFunc(clients, (*harness.Participant).Closed) { // as they do when a server ends, whose own end takes longer
+		select {
+		case <-p.Program.Done():
+		case <-time.After(p.Timeout / 4):
+		}
+	}
 	if !p.Running() {
 		cause := "An error was not caught: its last output is below."
 		if p.Program.Exit() == (runner.Exit{}) {

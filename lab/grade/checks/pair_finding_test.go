@@ -1,0 +1,34 @@
+package checks
+
+import (
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/grade/harness"
+	"pubsublab/lab/grade/harness/runner"
+)
+
+// A server closes its connections some time before it has ended, and its clients end of that: it is the
+// server that is told.
+func TestClientsThatEndWithTheServer(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	run, err := runner.NewProcesses(t.TempDir(), "sh -c 'sleep 0.5' {port}", "sh -c 'exit 0' {host} {port} {role}")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, run.Close()) })
+	r, err := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: 20 * time.Second}).Start(t.Context(), "ended")
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	clients, err := r.JoinTerminals(t.Context(), runner.Publisher)
+	require.NoError(t, err)
+	<-clients[0].Terminal().Program.Done()
+	f := (&pair{ServerRun: r}).ended(clients...)
+	require.NotNil(t, f)
+	assert.Contains(t, f.What, "The server ended with exit code 0")
+	assert.Contains(t, f.Cause, "ends itself")
+}
