@@ -23,6 +23,9 @@ type relay struct {
 	run       runner.Runner  // of the client
 	listeners []net.Listener // the first is for the server's main port
 
+	over    chan struct{} // closed when it is closed
+	closing sync.Once
+
 	mu      sync.Mutex
 	conns   []*Connection
 	stalled bool
@@ -46,7 +49,7 @@ type Connection struct {
 // those ports, so that also a client that knows them from its source finds the relay there. Where clients
 // are told the port behind the server's, too, it has two such ports.
 func (r *ServerRun) startRelay() (*relay, error) {
-	l := &relay{server: r, run: r.Runner}
+	l := &relay{server: r, run: r.Runner, over: make(chan struct{})}
 	ports := []int{0}
 	if r.apart {
 		var err error
@@ -55,7 +58,11 @@ func (r *ServerRun) startRelay() (*relay, error) {
 		}
 		ports = r.ports()
 	} else if two, ok := r.Runner.(interface{ TwoPorts() bool }); ok && two.TwoPorts() {
-		return l, l.listenTwice()
+		if err := l.listenTwice(); err != nil {
+			return nil, err
+		}
+		go l.endWith(r.Program)
+		return l, nil
 	}
 	for i, port := range ports {
 		listener, err := l.run.Listen(port)
@@ -69,7 +76,24 @@ func (r *ServerRun) startRelay() (*relay, error) {
 		}
 		go l.accept(listener, port)
 	}
+	go l.endWith(r.Program)
 	return l, nil
+}
+
+// endWith refuses connections when the server has ended, as the system does then: some clients take one
+// that is accepted for a server that serves.
+func (l *relay) endWith(server *runner.Program) {
+	select {
+	case <-server.Done():
+		l.refuse()
+	case <-l.over:
+	}
+}
+
+func (l *relay) refuse() {
+	for _, listener := range l.listeners {
+		_ = listener.Close()
+	}
 }
 
 // listenTwice opens a port and the one behind it.
@@ -277,8 +301,7 @@ func (l *relay) stall() {
 
 // close ends the relay and its connections.
 func (l *relay) close() {
-	for _, listener := range l.listeners {
-		_ = listener.Close()
-	}
+	l.closing.Do(func() { close(l.over) })
+	l.refuse()
 	l.cut(false)
 }

@@ -112,3 +112,24 @@ func TestRelayStalls(t *testing.T) {
 	require.NoError(t, client.Close())
 	wait.Until(t, l.connections()[0].Down.Ended, "the relay should go with its client")
 }
+
+// Where a server has ended, nobody is served at its relay either.
+func TestRelayRefusesWithItsServer(t *testing.T) {
+	run, err := runner.NewProcesses(t.TempDir(), "true {port}", "")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, run.Close()) })
+	r, err := New(Config{Runner: run, Seed: 1, Timeout: 20 * time.Second}).Start(t.Context(), "ended")
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	<-r.Program.Done()
+	l, err := r.startRelay()
+	require.NoError(t, err)
+	t.Cleanup(l.close)
+	wait.Until(t, func() bool {
+		conn, err := net.Dial("tcp", l.address().String())
+		if err == nil {
+			conn.Close()
+		}
+		return err != nil
+	}, "it still accepts connections")
+}
