@@ -70,7 +70,7 @@ func Grade(ctx context.Context, run runner.Runner, o Options) (*Result, error) {
 	if how := suite.Dialect.Remark(); how != "" {
 		r.Remarks = append(r.Remarks, how)
 	}
-	if count, each := suite.Starts(); each > checks.LateStart {
+	if count, each := suite.Starts(); each > harness.LateStart {
 		all := time.Duration(count) * each
 		r.Remarks = append(r.Remarks, fmt.Sprintf("The server takes %.1f s until it accepts a connection, and was started %d times, which is %.0f s of waiting, some of it at the same time.",
 			each.Seconds(), count, all.Seconds()))

@@ -103,14 +103,10 @@ func (g *Suite) reach(ctx context.Context) (*harness.Finding, error) {
 	}
 }
 
-// LateStart is how long a server may take to start before it is not started again where that can be
-// avoided, and the report says so.
-const LateStart = 2 * time.Second
-
 // late leaves a first run that took long to start to the others, with nobody connected, where that does
 // not end it.
 func (g *Suite) late(r *harness.ServerRun) {
-	if g.Sparing = r.Reached() > LateStart; !g.Sparing {
+	if g.Sparing = r.Reached() > harness.LateStart; !g.Sparing {
 		return
 	}
 	g.printed = r.Program.Output.Len()

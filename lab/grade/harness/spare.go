@@ -3,7 +3,13 @@ package harness
 import (
 	"sync"
 	"time"
+
+	"pubsublab/lab/grade/harness/runner"
 )
+
+// LateStart is how long a server may take to start before it is not started again where that can be
+// avoided, and the report says so.
+const LateStart = 2 * time.Second
 
 // starts is how often the server was started, and how long it took until it listened.
 type starts struct {
@@ -57,4 +63,11 @@ func (p *prober) end() {
 		p.h.left.Program.Kill()
 		p.h.left = nil
 	}
+}
+
+// Adopt is a run of a server that somebody else has started at a port, and that nobody has used.
+func (h *Harness) Adopt(program *runner.Program, port int, label string) *ServerRun {
+	r := &ServerRun{Config: h.Config, Dialect: &h.Dialect, Port: port, Program: program, Began: time.Now(), random: h.random(label), starts: &h.starts}
+	go r.watch()
+	return r
 }

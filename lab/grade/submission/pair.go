@@ -240,7 +240,7 @@ func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, a
 	}
 	defer func() { _ = run.Close() }()
 	h := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: deliverLimit})
-	r, err := h.Start(ctx, "trial")
+	r, err := f.trial(ctx, h, s)
 	if err != nil {
 		return listening, false, sentence(err.Error()), "", nil
 	}

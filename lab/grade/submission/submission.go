@@ -81,6 +81,7 @@ func (s *Submission) find(ctx context.Context, dir string, o Options) error {
 		o.Progress = func(string) {}
 	}
 	f := &finder{tree: t, options: o, steps: map[string]step{}, moved: map[string]string{}}
+	defer f.keep(nil)
 	f.localAddresses()
 	if err := o.Cage.Give(root); err != nil {
 		return err

@@ -247,7 +247,14 @@ func (f *finder) listen(ctx context.Context, dir, command string) (r listener) {
 		r.err = err
 		return r
 	}
-	defer program.Kill()
+	began := time.Now()
+	defer func() {
+		if !r.ended && time.Since(began) > harness.LateStart && slices.Contains(r.ports, r.asked) {
+			f.keep(&late{dir, command, r.asked, program})
+			return
+		}
+		program.Kill()
+	}()
 	limited, cancel := context.WithTimeout(ctx, listenLimit)
 	defer cancel()
 	var since time.Time
