@@ -115,6 +115,8 @@ func (p *pair) where(from, to *harness.Participant, token string) string {
 	up, _ := from.Terminal().Carried(token)
 	_, down := to.Terminal().Carried(token)
 	switch {
+	case down && p.firstOnly(to):
+		return "The server sent it, and this subscriber shows the first message that it was sent and none of those behind it: its loop ends after one."
 	case down && len(to.Seen()) > 0:
 		return oneOfARead
 	case down:
@@ -135,6 +137,28 @@ const oneOfARead = "The server sent it, and the subscriber does not show it: of 
 // dropped is the likely cause where the server has ended the connection of a client.
 func dropped(c *harness.Participant) string {
 	return "The server closed the connection of " + c.Name + ": an error while it sent to others ended the thread that serves this client (catch it at each send), or it closes more connections than that of the client that left."
+}
+
+// firstOnly reports whether a subscriber shows one message, and nothing of what came a while later.
+func (p *pair) firstOnly(to *harness.Participant) bool {
+	seen := to.Seen()
+	if len(seen) != 1 {
+		return false
+	}
+	const later = 100 * time.Millisecond // and so in no read with the first
+	var first time.Duration
+	for _, c := range to.Terminal().Session().Conns {
+		for _, chunk := range c.Chunks {
+			switch tokens := harness.Occurrences(chunk.Data); {
+			case chunk.Up || len(tokens) == 0:
+			case first == 0:
+				first = chunk.At
+			case chunk.At-first > later:
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // last is the token of the last message that a publisher was typed.

@@ -98,7 +98,7 @@ var pairTerminate = Check{
 	Needs:  []string{"pair-works"},
 	Client: true,
 	Pair:   true,
-	Run: onPair(2, 1, func(ctx context.Context, p *pair) *harness.Finding {
+	Run: onLeaver(2, 1, func(ctx context.Context, p *pair) *harness.Finding {
 		c, ended := p.leaves(ctx, runner.Publisher, byTerminate)
 		if !ended {
 			return p.goesOn(c, "terminate was typed", "Its loop does not end at terminate, or it waits for another thread that does not end (make it a daemon).")
@@ -126,7 +126,7 @@ var pairTerminateSubscriber = Check{
 	Needs:  []string{"pair-terminate"},
 	Client: true,
 	Pair:   true,
-	Run: onPair(1, 2, func(ctx context.Context, p *pair) *harness.Finding {
+	Run: onLeaver(1, 2, func(ctx context.Context, p *pair) *harness.Finding {
 		if c, ended := p.leaves(ctx, runner.Subscriber, byTerminate); !ended {
 			return p.goesOn(c, "terminate was typed", "A subscriber waits for messages only: it needs a thread that reads what is typed, too.")
 		}
@@ -144,7 +144,7 @@ var pairInterruptPublisher = Check{
 	Needs:  []string{"pair-works"},
 	Client: true,
 	Pair:   true,
-	Run: onPair(2, 1, func(ctx context.Context, p *pair) *harness.Finding {
+	Run: onLeaver(2, 1, func(ctx context.Context, p *pair) *harness.Finding {
 		return p.interrupted(ctx, runner.Publisher)
 	}),
 }
@@ -159,7 +159,7 @@ var pairInterruptSubscriber = Check{
 	Needs:  []string{"pair-interrupt-publisher"},
 	Client: true,
 	Pair:   true,
-	Run: onPair(1, 2, func(ctx context.Context, p *pair) *harness.Finding {
+	Run: onLeaver(1, 2, func(ctx context.Context, p *pair) *harness.Finding {
 		return p.interrupted(ctx, runner.Subscriber)
 	}),
 }

@@ -189,13 +189,19 @@ func explore(ctx context.Context, sub, pub *harness.Participant, p phrases) (sub
 			enter(pub, publish, m.Text)
 			harness.Pause(ctx, arrives/20) // so that servers that take a read for a line see lines
 		}
-		found := -1
+		found, whole := -1, false
 		soon, cancel = context.WithTimeout(ctx, arrives)
 		harness.Poll(soon, func() bool {
 			found = slices.IndexFunc(tokens, func(token string) bool { return sub.Has(0, token) })
+			if found >= 0 && passedOn(string(sub.Received.Bytes()), p.publish[found], topic, tokens[found]) {
+				whole = true
+			}
 			return found >= 0 || sub.Closed() || pub.Closed()
 		})
 		cancel()
+		if whole {
+			break
+		}
 		if found >= 0 {
 			return subscribe, p.publish[found]
 		}
@@ -204,4 +210,11 @@ func explore(ctx context.Context, sub, pub *harness.Participant, p phrases) (sub
 		}
 	}
 	return "", ""
+}
+
+// passedOn reports whether a subscriber shows the whole line that was to be a command, its word too: to the
+// programs it was a message.
+func passedOn(shown, command, topic, token string) bool {
+	line, _, _ := strings.Cut(strings.ReplaceAll(command, "{topic}", topic), "{text}")
+	return line != "" && !strings.HasPrefix(command, "{") && strings.Contains(strings.ToLower(shown), strings.ToLower(line)+token)
 }

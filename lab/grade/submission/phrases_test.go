@@ -40,3 +40,11 @@ func TestCommandsThatAreCompared(t *testing.T) {
 		assert.Equal(t, want, compared(text), "%q", text)
 	}
 }
+
+// What subscribers show as it was typed, with its first word, was no command.
+func TestLinesThatArePassedOn(t *testing.T) {
+	assert.True(t, passedOn("> PUBLISHER:say m1-k3vq9x-001. hello", "say {text}", "sport", "m1-k3vq9x-001."))
+	assert.True(t, passedOn("pub sport m1-k3vq9x-001.", "PUB {topic} {text}", "sport", "m1-k3vq9x-001."))
+	assert.False(t, passedOn("[sport] m1-k3vq9x-001.", "pub {topic} {text}", "sport", "m1-k3vq9x-001."))
+	assert.False(t, passedOn("sport m1-k3vq9x-001.", "{topic} {text}", "sport", "m1-k3vq9x-001."))
+}

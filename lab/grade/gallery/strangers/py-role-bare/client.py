@@ -2,6 +2,9 @@ import os
 import socket
 import sys
 import threading
+import time
+
+FAULT = os.environ.get("FAULT", "")
 
 if len(sys.argv) != 4:
     print("Usage: python client.py <server_ip> <port> <PUBLISHER|SUBSCRIBER>")
@@ -22,7 +25,9 @@ def listen():
             break
         if not data:
             break
-        print(data.decode(), end="" if os.environ.get("FAULT") == "glues" else "\n", flush=True)
+        print(data.decode(), end="" if FAULT == "glues" else "\n", flush=True)
+        if FAULT == "first-only":
+            break
 
 
 threading.Thread(target=listen, daemon=True).start()
@@ -33,6 +38,8 @@ try:
             continue
         sock.send(line.encode())
         if line == "terminate":
+            while FAULT == "first-only":
+                time.sleep(1)
             break
 except (KeyboardInterrupt, EOFError):
     print()
