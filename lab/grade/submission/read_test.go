@@ -247,3 +247,19 @@ func TestFirstError(t *testing.T) {
 	assert.Equal(t, "last", firstError("first\nlast\n\n"))
 	assert.True(t, slices.Contains([]string{"it printed nothing"}, firstError("")))
 }
+
+// Packages of one root are solutions of their own, built where the packages begin.
+func TestPackagesOfSteps(t *testing.T) {
+	tree := &tree{texts: map[string]string{}}
+	for _, step := range []string{"task1", "task3"} {
+		main := "package " + step + ";\nclass X { public static void main(String[] args) { String role = \"PUBLISHER\"; "
+		tree.texts["src/"+step+"/Server.java"] = main + "new ServerSocket(1).accept(); } }"
+		tree.texts["src/"+step+"/Client.java"] = main + "new Socket(args[0], 1); } }"
+	}
+	units := tree.units()
+	require.Len(t, units, 2)
+	assert.Equal(t, "src/task3", units[0].String())
+	assert.Equal(t, "src", units[0].dir)
+	assert.Equal(t, 3, units[0].task)
+	assert.Equal(t, "src/task1", units[1].String())
+}

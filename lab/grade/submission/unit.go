@@ -13,7 +13,8 @@ import (
 
 // unit is a solution of one of the steps: a server and what talks to it.
 type unit struct {
-	dir           string // the lowest folder that holds all of it
+	dir           string // the lowest folder that holds all of it, in which it is built
+	home          string // the folder that is its own: below dir where that is the root of the packages of several
 	task          int    // of the course's steps; 0 where nothing tells it
 	suffix        int    // that the names of its programs end in; -1: none
 	server        program
@@ -79,13 +80,18 @@ func (t *tree) units() []unit {
 	}
 	var units []unit
 	for _, dir := range lowest {
-		wide := t.widen(t.packages(dir, programs), lowest)
+		root := t.packages(dir, programs)
+		wide := t.widen(root, lowest)
+		home := wide
+		if root != dir && slices.ContainsFunc(lowest, func(other string) bool { return other != dir && below(other, root) }) {
+			home = dir
+		}
 		inside := slices.DeleteFunc(slices.Clone(programs), func(p program) bool {
 			return !below(p.source, dir) || slices.ContainsFunc(lowest, func(other string) bool {
 				return other != dir && below(other, dir) && below(p.source, other)
 			})
 		})
-		units = append(units, unitsIn(wide, t.docs(wide), inside)...)
+		units = append(units, unitsIn(wide, home, t.docs(wide), inside)...)
 	}
 	slices.SortStableFunc(units, func(a, b unit) int {
 		return cmp.Or(cmp.Compare(b.task, a.task), cmp.Compare(b.progress(), a.progress()),
@@ -138,7 +144,7 @@ func complete(programs []program, dir string) bool {
 
 // unitsIn makes units of the programs of one folder: several, where their names end in numbers, as
 // server1 and client1 do.
-func unitsIn(dir, docs string, programs []program) []unit {
+func unitsIn(dir, home, docs string, programs []program) []unit {
 	suffixes := map[int]bool{}
 	for _, p := range programs {
 		if p.role == server && slices.ContainsFunc(programs, func(c program) bool { return c.role != server && c.role != "" && c.number == p.number }) {
@@ -150,7 +156,7 @@ func unitsIn(dir, docs string, programs []program) []unit {
 	}
 	var units []unit
 	for suffix := range suffixes {
-		u := unit{dir: dir, suffix: suffix}
+		u := unit{dir: dir, home: home, suffix: suffix}
 		pick := func(r role) *program {
 			fits := func(p program) bool { return p.role == r && (p.number == suffix || len(suffixes) == 1) }
 			if i := slices.IndexFunc(programs, fits); i >= 0 {
@@ -291,7 +297,7 @@ func (u *unit) judge() {
 	pairs := quotedRoles(all)
 	u.roles = len(pairs) > 0 && len(pairs[0][0]) > 1 || speaksRoles.MatchString(all) || harness.SpeakOfRoles(all) || u.publisher != nil || len(u.others) > 0 || listed(all).both()
 	u.topics = len(speaksTopics.FindAllString(all, 3)) == 3
-	for element := range strings.SplitSeq(u.dir, "/") {
+	for element := range strings.SplitSeq(u.home, "/") {
 		if found := taskIn.FindStringSubmatch(element + " "); found != nil {
 			u.task, _ = strconv.Atoi(found[1])
 		} else if found := numbered.FindStringSubmatch(element); found != nil && u.task == 0 && found[0] == element {
