@@ -37,7 +37,7 @@ var (
 	asksHost    = regexp.MustCompile(`(?i)\bhost|\bip\b|address|adresse|direcci|endere`)
 	// topicFirst matches a question for the topic alone that goes on with what is done with it: "Enter topic to
 	// publish to: ", "Topic (or 'exit' to leave): ".
-	topicFirst = regexp.MustCompile(`(?i)^\W*(?:(?:please |kindly )?(?:enter|input|type|give|choose|select|specify|provide|which|what|your)\b[\pL ]{0,12}\b)?(?:topic|channel|subject)s?(?: name)?(?:\s+(?:(?:do |should )?(?:you|we|i)\b[\pL ]*)?to (?:publish|subscribe|send|listen)\b|\s*\()[^:]*[:?>=]?\s*$`)
+	topicFirst = regexp.MustCompile(`(?i)^\W*(?:(?:please |kindly )?(?:enter|input|type|give|choose|select|specify|provide|which|what|your)\b[\pL ]{0,12}\b)?(?:topic|channel|subject)s?(?: name)?(?:\s+(?:(?:do |should )?(?:you|we|i)\b[\pL ]*)?to (?:publish|subscribe|send|listen)\b|\s*\([^)]*\))(?:\([^)]*\)|[^:(])*[:?>=]?\s*$`)
 	// waiting is the end of a line that waits for an answer; after some, a new line is begun.
 	waiting = regexp.MustCompile(`[:?=]\s*$|(?i)(enter|choose|choice|select|which|what|w(?:ä|ae)hle|wahl|eli(?:ge|ja)|escolh|choisi|choix)[^\n]*[>)\]}.-]?\s*$`)
 	// prompt is the end of what may wait for an answer, or for a message.
