@@ -120,10 +120,20 @@ func (p *Participant) register(ctx context.Context, role, spelt string, timeout 
 		}
 	}
 	answered, err := s.register(ctx, steps, timeout)
-	if len(answered) == 0 || !steps[len(steps)-1].Wait {
+	if unansweredEnd(steps) {
 		s.rest(ctx)
 	}
 	return answered, err
+}
+
+// unansweredEnd reports whether the last that is told in steps is told without waiting for an answer to it:
+// a first message right behind it could be in the same read.
+func unansweredEnd(steps []dialect.Step) bool {
+	if len(steps) == 0 {
+		return true
+	}
+	last := steps[len(steps)-1]
+	return !last.Wait || len(last.Data) > 0
 }
 
 // topic is a topic to use: one of those that the submission's client was seen to use, which a server

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+
+	"pubsublab/lab/grade/harness/dialect"
 )
 
 const (
@@ -122,4 +124,13 @@ func FuzzOccurrences(f *testing.F) {
 
 func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r > 127 }) < 0
+}
+
+// A role or a topic that is told in answer to a question is read before the first message comes.
+func TestWhatEndsARegistrationIsRead(t *testing.T) {
+	role, topic := []byte("PUBLISHER"), []byte("news")
+	assert.True(t, unansweredEnd(nil))
+	assert.True(t, unansweredEnd([]dialect.Step{{Data: role}}))
+	assert.True(t, unansweredEnd([]dialect.Step{{Wait: true, Data: role}, {Wait: true, Data: topic}}))
+	assert.False(t, unansweredEnd([]dialect.Step{{Wait: true, Data: role}, {Wait: true}}))
 }
