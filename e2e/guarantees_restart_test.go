@@ -76,8 +76,8 @@ func flowing(t *testing.T, nameless ...string) *testbed {
 	}
 	s := open(t, topo)
 	s.start()
-	for _, node := range nameless {
-		s.hear(node, "registered as PUBLISHER") // one that is not yet there loses nothing with the broker
+	for _, p := range topo.WithRole(topology.Publisher) {
+		s.hear(p.Name, "registered as PUBLISHER") // one that is not yet there loses nothing with the broker
 	}
 	s.reach("subscriber-1", d.between(100, 2000))
 	return s
