@@ -37,11 +37,7 @@ func writeAtOnce(conn net.Conn, run [][]byte, g *gatherer) (n int, err error) {
 // readAtOnce reads what has come, and waits until something has. The error is errors.ErrUnsupported
 // where conn is no socket.
 func readAtOnce(conn net.Conn, p []byte) (n int, err error) {
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		return 0, errors.ErrUnsupported
-	}
-	raw, err := sc.SyscallConn()
+	raw, err := socket(conn)
 	if err != nil {
 		return 0, err
 	}
@@ -67,11 +63,7 @@ func readAtOnce(conn net.Conn, p []byte) (n int, err error) {
 // waitReadable waits until there is something to read, or the end. The error is errors.ErrUnsupported
 // where conn is no socket.
 func waitReadable(conn net.Conn) error {
-	sc, ok := conn.(syscall.Conn)
-	if !ok {
-		return errors.ErrUnsupported
-	}
-	raw, err := sc.SyscallConn()
+	raw, err := socket(conn)
 	if err != nil {
 		return err
 	}
@@ -94,13 +86,18 @@ func ready(fd int, events int16) bool {
 	}
 }
 
-// attempt calls f whenever conn may take something, until f returns true.
-func attempt(conn net.Conn, f func(fd int) bool) error {
+// socket returns the socket of conn. The error is errors.ErrUnsupported where it has none.
+func socket(conn net.Conn) (syscall.RawConn, error) {
 	sc, ok := conn.(syscall.Conn)
 	if !ok {
-		return errors.ErrUnsupported
+		return nil, errors.ErrUnsupported
 	}
-	raw, err := sc.SyscallConn()
+	return sc.SyscallConn()
+}
+
+// attempt calls f whenever conn may take something, until f returns true.
+func attempt(conn net.Conn, f func(fd int) bool) error {
+	raw, err := socket(conn)
 	if err != nil {
 		return err
 	}

@@ -70,12 +70,11 @@ type linkKey struct{}
 // side is the HTTP side. It is only read.
 type side struct {
 	Config
-	serves map[string]struct{} // paths, without the slash at the beginning
+	mux *http.ServeMux
 }
 
 func newHandler(cfg Config) http.Handler {
-	s := &side{cfg, map[string]struct{}{"": {}}}
-	mux := http.NewServeMux()
+	s := &side{cfg, http.NewServeMux()}
 	for pattern, serve := range map[string]func(http.ResponseWriter, *http.Request) error{
 		"GET /subscribe": s.authorized(s.subscribe),
 		"POST /publish":  s.authorized(s.publish),
@@ -83,21 +82,17 @@ func newHandler(cfg Config) http.Handler {
 		"GET /metrics":   s.authorized(s.metrics),
 		"GET /healthz":   s.healthz,
 	} {
-		_, name, _ := strings.Cut(pattern, "/")
-		s.serves[name] = struct{}{}
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			if err := serve(w, r); err != nil {
 				s.refuse(w, r, err)
 			}
 		})
 	}
 	pages := page.Handler(page.Data{Title: "Pub/Sub Lab: " + cfg.About.Name})
-	mux.Handle("GET /{$}", pages)
-	for _, name := range page.Files {
-		s.serves[name] = struct{}{}
-		mux.Handle("GET /"+name, pages)
+	for _, name := range append([]string{"{$}"}, page.Files...) {
+		s.mux.Handle("GET /"+name, pages)
 	}
-	return s.guard(mux)
+	return s.guard(s.mux)
 }
 
 // problem is an answer that is not the one that was asked for.
@@ -133,9 +128,9 @@ func statusOf(err error) int {
 // refuse answers a request with what is wrong.
 func (s *side) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	status, text := statusOf(err), err.Error()
-	where := r.URL.Path
-	if _, served := s.serves[strings.TrimPrefix(where, "/")]; !served { // it may hold anything, a token too
-		where = "…"
+	where := "…" // what is not served may hold anything, a token too
+	if _, pattern := s.mux.Handler(r); pattern != "" {
+		_, where, _ = strings.Cut(pattern, " ")
 	}
 	s.Log.Info("request refused", "addr", r.RemoteAddr, "path", where, "status", status, "error", text)
 	switch status {
