@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"pubsublab/lab/grade/harness"
@@ -17,40 +18,44 @@ const (
 	floodBytes = 4 << 10
 )
 
+// flooding returns which of some outputs goes on and on while nobody types, and what it goes on with; -1 for
+// none. Of several it is the last.
+func flooding(ctx context.Context, outputs ...*recorder.Recorder) (which int, more []byte) {
+	before := make([]int, len(outputs))
+	for i, output := range outputs {
+		before[i] = output.Len()
+	}
+	harness.Pause(ctx, floodTime)
+	for i, output := range slices.Backward(outputs) {
+		data := output.Bytes()
+		if more = data[before[i]:]; len(more) >= floodBytes {
+			return i, more
+		}
+		if len(data) >= runner.OutputLimit { // it is full
+			return i, data[len(data)-floodBytes:]
+		}
+	}
+	return -1, nil
+}
+
 // flood is that the server, or a client that is there, goes on and on showing something while nobody types;
 // nil when none does.
 func flood(ctx context.Context, r *harness.ServerRun, clients ...*harness.Participant) *harness.Finding {
-	type shown struct {
-		name   string
-		output *recorder.Recorder
-		before int
+	names, outputs := []string{harness.ServerName}, []*recorder.Recorder{r.Program.Output}
+	for _, c := range clients { // what is sent to others, too, is worse than what the server prints
+		names, outputs = append(names, c.Name), append(outputs, c.Terminal().Program.Output)
 	}
-	all := []shown{{harness.ServerName, r.Program.Output, 0}}
-	for _, c := range clients {
-		all = append(all, shown{c.Name, c.Terminal().Program.Output, 0})
+	which, more := flooding(ctx, outputs...)
+	if which < 0 {
+		return nil
 	}
-	for i := range all {
-		all[i].before = all[i].output.Len()
+	line := more[bytes.IndexByte(more, '\n')+1:]
+	line, _, _ = bytes.Cut(line, []byte("\n"))
+	return &harness.Finding{
+		What:    fmt.Sprintf("The terminal of %s is flooded: while nobody typed anything, %q was shown again and again.", the(names[which]), excerptOf(line)),
+		Cause:   "recv() returns nothing, and readLine() null, when a client has left, each time again: the loop that reads from that client has to end there.",
+		Excerpt: harness.Printed(names[which], more, r.Now()),
 	}
-	harness.Pause(ctx, floodTime)
-	for i := len(all) - 1; i >= 0; i-- { // what is sent to others, too, is worse than what the server prints
-		data := all[i].output.Bytes()
-		more := data[all[i].before:]
-		if len(data) < runner.OutputLimit && len(more) < floodBytes {
-			continue
-		}
-		if len(more) == 0 { // it is full
-			more = data[len(data)-floodBytes:]
-		}
-		line := more[bytes.IndexByte(more, '\n')+1:]
-		line, _, _ = bytes.Cut(line, []byte("\n"))
-		return &harness.Finding{
-			What:    fmt.Sprintf("The terminal of %s is flooded: while nobody typed anything, %q was shown again and again.", the(all[i].name), excerptOf(line)),
-			Cause:   "recv() returns nothing, and readLine() null, when a client has left, each time again: the loop that reads from that client has to end there.",
-			Excerpt: harness.Printed(all[i].name, more, r.Now()),
-		}
-	}
-	return nil
 }
 
 // excerptOf is the beginning of a line.

@@ -48,14 +48,16 @@ func onPair(publishers, subscribers int, look func(context.Context, *pair) *harn
 // onLeaver makes a check of what is looked at as one of so many leaves. Where not all work, one of each
 // role has to do: that one ends is no matter of the others.
 func onLeaver(publishers, subscribers int, look func(context.Context, *pair) *harness.Finding) func(context.Context, *Suite) (*harness.Finding, error) {
+	all, each := onPair(publishers, subscribers, look), onPair(1, 1, look)
 	return func(ctx context.Context, g *Suite) (*harness.Finding, error) {
-		if p := g.pair; p != nil && p.few && p.lacks(publishers, subscribers) {
-			publishers, subscribers = 1, 1
-			if p.tidy(); p.lacks(1, 1) {
-				g.EndPair() // and a new one, in which there is one of each
-			}
+		p := g.pair
+		if p == nil || !p.few || !p.lacks(publishers, subscribers) {
+			return all(ctx, g)
 		}
-		return onPair(publishers, subscribers, look)(ctx, g)
+		if p.tidy(); p.lacks(1, 1) {
+			g.EndPair() // and a new one, in which there is one of each
+		}
+		return each(ctx, g)
 	}
 }
 

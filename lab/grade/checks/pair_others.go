@@ -104,7 +104,6 @@ func (p *pair) goneBefore(ctx context.Context, role, way string) *harness.Findin
 //	a publisher and a subscriber have left (Ctrl+C)
 //	publisher 3 and subscriber 3 come: messages of both publishers reach both subscribers, once;
 //	subscriber 3 shows nothing twice of what was typed before it came
-//	subscriber 3 shows nothing twice of what was typed before
 var pairNewcomers = Check{
 	ID:     "pair-newcomers",
 	Title:  "those that come after others have left are served",

@@ -58,7 +58,7 @@ func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *
 		defer cancel()
 		return harness.Poll(ctx, said)
 	}
-	const soon, sample = 200 * time.Millisecond, 500 * time.Millisecond
+	const soon = 200 * time.Millisecond
 	noticed := wait(soon)
 	for range 2 { // the first that it sends is still taken by the system
 		if !noticed && c.Publish(c.Next("")) == nil {
@@ -68,11 +68,8 @@ func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *
 	if !noticed && c.Terminate() == nil {
 		noticed = wait(p.endLimit())
 	}
-	const flood = 8 << 10 // bytes in half a second, more than a person reads
 	if noticed && !c.Closed() {
-		before := c.Received.Len()
-		harness.Pause(ctx, sample)
-		if c.Received.Len()-before > flood {
+		if which, _ := flooding(ctx, c.Terminal().Program.Output); which >= 0 {
 			return &harness.Finding{
 				What:    fmt.Sprintf("The server was ended with Ctrl+C, and %s prints on and on.", c.Name),
 				Cause:   "recv() returns nothing at once, again and again, when the connection has ended: end the loop then.",

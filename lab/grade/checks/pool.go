@@ -62,7 +62,7 @@ func (p *pool) take(ctx context.Context, sparing bool) (*harness.ServerRun, erro
 func (p *pool) first(wanted bool) *harness.ServerRun {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !wanted || len(p.idle) == 0 {
+	if !wanted || len(p.idle) == 0 || !p.idle[0].Running() {
 		return nil
 	}
 	r := p.idle[0]

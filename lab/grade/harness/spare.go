@@ -18,12 +18,11 @@ type starts struct {
 	took          time.Duration
 }
 
-// began notes a start, and returns how many there were before.
-func (s *starts) began() (before int) {
+// began notes a start.
+func (s *starts) began() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.count++
-	return s.count - 1
 }
 
 // reached notes that a server listened.
