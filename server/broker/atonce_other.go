@@ -21,6 +21,3 @@ func readAtOnce(net.Conn, []byte) (int, error) { return 0, errors.ErrUnsupported
 
 // waitWritable waits until writeAtOnce can write something.
 func waitWritable(net.Conn) error { return errors.ErrUnsupported }
-
-// waitReadable waits until there is something to read, where the system can do that.
-func waitReadable(net.Conn) error { return errors.ErrUnsupported }

@@ -60,25 +60,15 @@ func readAtOnce(conn net.Conn, p []byte) (n int, err error) {
 	return n, nil
 }
 
-// waitReadable waits until there is something to read, or the end. The error is errors.ErrUnsupported
-// where conn is no socket.
-func waitReadable(conn net.Conn) error {
-	raw, err := socket(conn)
-	if err != nil {
-		return err
-	}
-	return raw.Read(func(fd uintptr) bool { return ready(int(fd), unix.POLLIN) })
-}
-
 // waitWritable waits until writeAtOnce can write something, or finds an error. It looks once before
 // it waits, because what has happened before wakes nobody.
 func waitWritable(conn net.Conn) error {
-	return attempt(conn, func(fd int) bool { return ready(fd, unix.POLLOUT) })
+	return attempt(conn, writable)
 }
 
-// ready reports whether one of these events has happened, or an error.
-func ready(fd int, events int16) bool {
-	look := []unix.PollFd{{Fd: int32(fd), Events: events}}
+// writable reports whether a socket takes something, or has an error.
+func writable(fd int) bool {
+	look := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 	for {
 		if n, err := unix.Poll(look, 0); err != unix.EINTR {
 			return n != 0

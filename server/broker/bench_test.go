@@ -130,7 +130,7 @@ func BenchmarkIdleSubscriber(b *testing.B) {
 		}
 	}
 	heapThen, stacksThen := memory()
-	b.ReportMetric(float64(heapThen-heap)/float64(b.N), "heap-B/subscriber")
-	b.ReportMetric(float64(stacksThen-stacks)/float64(b.N), "stack-B/subscriber")
+	b.ReportMetric((float64(heapThen)-float64(heap))/float64(b.N), "heap-B/subscriber")
+	b.ReportMetric((float64(stacksThen)-float64(stacks))/float64(b.N), "stack-B/subscriber")
 	b.ReportMetric(0, "ns/op")
 }

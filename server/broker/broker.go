@@ -76,6 +76,7 @@ type Broker struct {
 	auth     *tokenAuth
 	tokens   bool          // clients need one
 	beats    atomic.Uint64 // how often browsers that wait were to be sent a comment
+	poller   poller
 
 	closed  chan struct{}  // closed by the first Shutdown
 	gone    chan struct{}  // closed when every goroutine of the broker has ended
@@ -263,6 +264,7 @@ func (b *Broker) drain() {
 	b.feeding.Wait()
 	b.journal.Close(context.Background()) // until Shutdown has run out of time
 	b.all.Wait()
+	b.poller.close()
 	if b.echo != nil {
 		b.echo.end()
 	}

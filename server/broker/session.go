@@ -62,6 +62,10 @@ type session struct {
 	// Of a subscriber.
 	sending sync.WaitGroup // until its last writer has ended
 	sent    error          // how it did
+
+	// Guarded by the poller's lock.
+	polled int32 // the descriptor, while the poller waits for what the client says; else 0
+	woken  bool  // the reader has to end, and must not wait any more
 }
 
 func newSession(b *Broker, raw net.Conn, network string, http bool) *session {
@@ -88,13 +92,19 @@ func newSession(b *Broker, raw net.Conn, network string, http bool) *session {
 // called on any goroutine, and more than once: the first reason counts.
 func (s *session) kick(why error) {
 	s.cancel(why)
-	s.raw.SetReadDeadline(past)
+	s.wakeReader()
 	s.raw.SetWriteDeadline(time.Now().Add(lingerTimeout))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cursor != nil {
 		s.cursor.Interrupt(why)
 	}
+}
+
+// wakeReader has the goroutine that reads find that the session ends.
+func (s *session) wakeReader() {
+	s.raw.SetReadDeadline(past)
+	s.b.poller.wake(s)
 }
 
 // abort ends the session now.

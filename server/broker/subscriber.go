@@ -55,14 +55,15 @@ func (s *session) stream(greeting, rest []byte, unframed bool) {
 		return
 	}
 	d, tail := newDecoder(longestHeard, rest, unframed)
-	// While a subscriber is idle, the reader is its only goroutine. It begins with a new, small
-	// stack: the stack of this one has grown, and stacks hardly shrink.
+	// While a subscriber is idle, the reader is its only goroutine, and none where the poller waits in
+	// its place. It begins with a new, small stack: the stack of this one has grown, and stacks hardly
+	// shrink.
 	s.b.all.Go(func() { s.readLoop(d, unframed, tail) })
 	s.send()
 }
 
 // readLoop reads until the subscriber leaves, its writer fails or the session is kicked. Then it
-// waits for the writer, and ends the session.
+// waits for the writer, and ends the session. d is nil after a pause in which the poller waited.
 func (s *session) readLoop(d *protocol.Decoder, unframed bool, tail string) {
 	var heard error
 	if unframed {
@@ -70,6 +71,9 @@ func (s *session) readLoop(d *protocol.Decoder, unframed bool, tail string) {
 	}
 	if heard == nil {
 		heard = s.listen(d)
+	}
+	if heard == errPolled {
+		return
 	}
 	if heard != nil && s.ctx.Err() == nil && errors.Is(heard, os.ErrDeadlineExceeded) {
 		heard = s.howSent() // the writer ended first, and has woken the reader
@@ -139,7 +143,7 @@ func (s *session) endSending(err error) {
 		err = errShutdown
 	}
 	s.tellEnd(err)
-	s.raw.SetReadDeadline(past) // so that the reader wakes
+	s.wakeReader()
 	s.sent = err
 	s.sending.Done()
 }
@@ -253,25 +257,38 @@ func (s *session) tellEnd(why error) {
 	s.conn.Write(words)
 }
 
-// listen reads what a subscriber sends until it says terminate. One that says nothing needs no decoder.
+// errPolled is why listen returns when the poller waits in its place.
+var errPolled = errors.New("the poller waits")
+
+// listen reads what a subscriber sends until it says terminate. One that says nothing needs no
+// decoder, and no goroutine where there is a poller. d is nil for what has come after that.
 func (s *session) listen(d *protocol.Decoder) error {
+	if d == nil {
+		d = protocol.NewDecoder(longestHeard, nil)
+	} else if end, err := s.heard(d); end || err != nil {
+		return err
+	}
 	for {
-		for c, ok := d.Next(); ok; c, ok = d.Next() {
-			if c.End {
-				return nil
-			}
-		}
-		if c, ok := s.conn.(*conn); ok && d.Idle() {
-			d = nil
-			if err := waitReadable(c.Conn); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-				return err
-			}
-			d = protocol.NewDecoder(longestHeard, nil)
-		}
 		n, err := s.conn.Read(d.Space())
 		d.Fill(n)
 		if err != nil && n == 0 {
 			return err
 		}
+		if end, err := s.heard(d); end || err != nil {
+			return err
+		}
 	}
+}
+
+// heard reports whether the subscriber has said terminate. The error is errPolled.
+func (s *session) heard(d *protocol.Decoder) (end bool, err error) {
+	for c, ok := d.Next(); ok; c, ok = d.Next() {
+		if c.End {
+			return true, nil
+		}
+	}
+	if _, ok := s.conn.(*conn); ok && d.Idle() && s.b.poller.await(s) { // TLS may hold something back
+		return false, errPolled
+	}
+	return false, nil
 }
