@@ -34,10 +34,11 @@ func (c *Cage) patrol() {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
 	for range ticker.C {
-		if !c.look(proc.Table()) {
+		table := proc.RecentTable()
+		if !c.look(table) {
 			return
 		}
-		proc.ReapOrphans()
+		proc.ReapOrphans(table)
 	}
 }
 

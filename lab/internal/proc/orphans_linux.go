@@ -13,27 +13,27 @@ func AdoptOrphans() error {
 	return unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 }
 
-// ReapOrphans lets go of orphans that have ended.
-func ReapOrphans() { sweepOrphans(false) }
+// ReapOrphans lets go of those orphans in a table that have ended.
+func ReapOrphans(table []Entry) { sweepOrphans(table, false) }
 
 // KillOrphans kills what programs left to this process, until nothing is left. Call it when no
 // program of [Start] runs whose orphans are still of use.
 func KillOrphans() {
 	const rounds = 1000
 	for range rounds {
-		if !sweepOrphans(true) {
+		if !sweepOrphans(Table(), true) {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// sweepOrphans looks at each orphan once, and reports whether there was one. Children that this
+// sweepOrphans looks at each orphan in a table once, and reports whether there was one. Children that this
 // process started for itself are not orphans: they are in its group, or in live.
-func sweepOrphans(kill bool) (found bool) {
+func sweepOrphans(table []Entry, kill bool) (found bool) {
 	starting.Lock() // so that what was started is in live
 	defer starting.Unlock()
-	for _, e := range Table() {
+	for _, e := range table {
 		if _, ours := live[e.PID]; ours || e.Parent != os.Getpid() || e.Group == unix.Getpgrp() {
 			continue
 		}

@@ -7,8 +7,5 @@ import "errors"
 // AdoptOrphans is something that Linux alone can do.
 func AdoptOrphans() error { return errors.ErrUnsupported }
 
-// ReapOrphans does nothing where there are no orphans.
-func ReapOrphans() {}
-
 // KillOrphans does nothing where there are no orphans.
 func KillOrphans() {}
