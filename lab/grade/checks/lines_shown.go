@@ -60,7 +60,7 @@ func (g *Suite) typeLines(ctx context.Context, label string, count int) (*harnes
 	defer r.Close()
 	var tokens []string
 	shown := func(token string) bool {
-		limited, cancel := g.WithTimeout(ctx)
+		limited, cancel := r.WithTimeout(ctx)
 		defer cancel()
 		return r.Program.Output.Wait(limited, func(data []byte) bool { return harness.ContainsFold(data, token) })
 	}

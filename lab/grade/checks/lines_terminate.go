@@ -48,7 +48,7 @@ func (g *Suite) leave(ctx context.Context, label, what string, end func(*harness
 	defer r.Close()
 	m := p.Next("")
 	_ = p.Publish(m) // that it is shown is another check
-	limited, cancel := g.WithTimeout(ctx)
+	limited, cancel := r.WithTimeout(ctx)
 	r.Program.Output.Wait(limited, func(data []byte) bool { return harness.ContainsFold(data, m.Token) })
 	cancel()
 	if err := end(p); err != nil {
@@ -90,7 +90,7 @@ func (g *Suite) nextClient(ctx context.Context, r *harness.ServerRun, what strin
 	}
 	m := all[0].Next("")
 	_ = all[0].Publish(m) // it is seen whether it is shown
-	limited, cancel := g.WithTimeout(ctx)
+	limited, cancel := r.WithTimeout(ctx)
 	defer cancel()
 	if r.Program.Output.Wait(limited, func(data []byte) bool { return harness.ContainsFold(data, m.Token) }) {
 		if f := flood(ctx, r); f != nil {

@@ -2,7 +2,6 @@ package checks
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"pubsublab/lab/grade/harness"
@@ -22,7 +21,7 @@ func (g *Suite) oneAtATime(ctx context.Context) (*harness.Finding, error) {
 	}
 	defer r.Close()
 	reacts := func(p *harness.Participant, printed int) bool {
-		limited, cancel := context.WithTimeout(ctx, g.Timeout/2)
+		limited, cancel := r.Within(ctx, g.Timeout/2)
 		defer cancel()
 		return r.Poll(limited, func() bool { return p.Received.Len() > 0 || r.Program.Output.Len() > printed })
 	}
@@ -42,13 +41,13 @@ func (g *Suite) oneAtATime(ctx context.Context) (*harness.Finding, error) {
 		return nil, nil
 	}
 	first.Close(ctx)
-	limited, cancel := g.WithTimeout(ctx)
+	limited, cancel := r.WithTimeout(ctx)
 	defer cancel()
 	if !r.Poll(limited, func() bool { return second.Received.Len() > 0 || second.Closed() || r.Program.Output.Len() > printed }) {
 		return nil, nil
 	}
 	return &harness.Finding{
-		What:    fmt.Sprintf("While one client was connected, the server did nothing about the next one for %v; it did when the first had left.", g.Timeout/2),
+		What:    "While one client was connected, the server did nothing about the next one; it did when the first had left.",
 		Cause:   "The server takes care of one client until it leaves and only then calls accept() again; each client needs a thread of its own.",
 		Excerpt: r.Excerpt([]*harness.Participant{first, second}, nil),
 		Certain: true,

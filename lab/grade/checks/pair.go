@@ -226,18 +226,23 @@ func (p *pair) join(ctx context.Context, roles ...string) (deaf, f *harness.Find
 func (p *pair) probe(ctx context.Context, from *harness.Participant, to []*harness.Participant) (missing []*harness.Participant) {
 	missing = to
 	limit := max(2*p.Timeout, 4*p.need, 3*p.start)
-	for wait, progress := 150*time.Millisecond, time.Now(); len(missing) > 0 && time.Since(progress) < limit; wait = min(2*wait, limit) {
+	const enough = 3 // messages in vain, behind which nothing more could come
+	vain := 0
+	for wait, progress := 150*time.Millisecond, time.Now(); len(missing) > 0 && time.Since(progress) < limit && vain < enough; wait = min(2*wait, limit) {
 		m := from.Next("")
 		if from.Closed() || !p.Running() || ctx.Err() != nil || from.Publish(m) != nil {
 			return missing
 		}
 		sent, before := time.Now(), len(missing)
-		p.until(ctx, max(wait, 2*p.need), func() bool {
+		within := max(wait, 2*p.need)
+		p.until(ctx, within, func() bool {
 			missing = slices.DeleteFunc(slices.Clone(missing), func(s *harness.Participant) bool { return s.Has(0, m.Token) })
 			return len(missing) == 0 || from.Closed() || slices.ContainsFunc(missing, (*harness.Participant).Closed)
 		})
 		if len(missing) < before {
-			p.need, progress = max(p.need, time.Since(sent)), time.Now()
+			p.need, progress, vain = max(p.need, time.Since(sent)), time.Now(), 0
+		} else if time.Since(sent) < within {
+			vain++
 		}
 		// What came later than its turn is shown, too.
 		missing = slices.DeleteFunc(slices.Clone(missing), func(s *harness.Participant) bool { return heardOf(s, from) })
@@ -253,19 +258,12 @@ func heardOf(s, from *harness.Participant) bool {
 	return s.Has(0, fmt.Sprintf("m%d-%s-", from.Number, from.Word))
 }
 
-// until waits until done holds, not longer than a limit, nor than the server runs, and reports
-// whether it does.
+// until waits until done holds, not longer than a limit, nor than the server runs or anything can
+// come, and reports whether it does.
 func (p *pair) until(ctx context.Context, limit time.Duration, done func() bool) bool {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	ended := time.Time{}
-	harness.Poll(ctx, func() bool {
-		if !p.Running() && ended.IsZero() {
-			ended = time.Now()
-		}
-		const underway = 200 * time.Millisecond // what the server sent before it ended
-		return done() || !ended.IsZero() && time.Since(ended) > underway
-	})
+	p.Poll(ctx, done)
 	return done()
 }
 

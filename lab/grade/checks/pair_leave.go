@@ -38,7 +38,7 @@ func (p *pair) leaves(ctx context.Context, role, way string) (*harness.Participa
 		}
 		ended = c.Terminate() == nil && p.until(ctx, p.endLimit(), c.Closed) || c.Closed()
 	case byInterrupt:
-		ended = pressed(ctx, c.Terminal().Program, p.endLimit())
+		ended = p.pressed(ctx, c.Terminal().Program)
 	}
 	if !ended {
 		c.HangUp()
@@ -64,15 +64,16 @@ func (p *pair) goodbye(ctx context.Context, c *harness.Participant) {
 
 // pressed is that Ctrl+C was pressed until the program ended, twice at most, as a person does; false
 // when it goes on.
-func pressed(ctx context.Context, program *runner.Program, limit time.Duration) bool {
+func (p *pair) pressed(ctx context.Context, program *runner.Program) bool {
 	for range 2 {
 		_ = program.Interrupt() // one that has ended is what is wanted
+		limited, cancel := p.Within(ctx, p.endLimit()/2)
 		select {
 		case <-program.Done():
+			cancel()
 			return true
-		case <-time.After(limit / 2):
-		case <-ctx.Done():
-			return false
+		case <-limited.Done():
+			cancel()
 		}
 	}
 	return false
@@ -81,7 +82,7 @@ func pressed(ctx context.Context, program *runner.Program, limit time.Duration) 
 // goesOn is that a client did not end.
 func (p *pair) goesOn(c *harness.Participant, what, cause string) *harness.Finding {
 	return &harness.Finding{
-		What:    fmt.Sprintf("%s at %s, and it did not end within %v.", what, c.Name, p.endLimit()),
+		What:    fmt.Sprintf("%s at %s, and it did not end.", what, c.Name),
 		Cause:   cause,
 		Excerpt: append(p.Excerpt([]*harness.Participant{c}, []string{harness.Terminate}), p.words(c)...),
 	}

@@ -26,7 +26,7 @@ var announcement = regexp.MustCompile(`(?i)listen|wait|start|ready|running|bound
 
 func runServerAnnounces(ctx context.Context, g *Suite) (*harness.Finding, error) {
 	r := g.firstRun
-	ctx, cancel := g.WithTimeout(ctx)
+	ctx, cancel := r.WithTimeout(ctx)
 	defer cancel()
 	port := []byte(strconv.Itoa(r.Port))
 	says := func(data []byte) bool { return bytes.Contains(data, port) || announcement.Match(data) }
@@ -38,7 +38,7 @@ func runServerAnnounces(ctx context.Context, g *Suite) (*harness.Finding, error)
 		return nil, nil
 	}
 	return &harness.Finding{
-		What:    fmt.Sprintf("The server's output said nothing of listening, nor of port %d, for %v.", r.Port, g.Timeout),
+		What:    fmt.Sprintf("The server's output said nothing of listening, nor of port %d.", r.Port),
 		Cause:   "There is no print behind listen(), or it stays in a buffer: flush it.",
 		Excerpt: r.Ended(),
 	}, nil

@@ -35,13 +35,13 @@ func runServerShowsRoles(ctx context.Context, g *Suite) (*harness.Finding, error
 		if role == runner.Publisher { // some say it with the first message
 			_ = r.Say(ctx, p.Next(""))
 		}
-		limited, cancel := g.WithTimeout(ctx)
+		limited, cancel := r.WithTimeout(ctx)
 		found := r.Program.Output.Wait(limited, func(data []byte) bool { return g.Dialect.Shows(role, data[offset:]) })
 		cancel()
 		if !found {
 			missing := harness.Step{Kind: harness.Notes, From: harness.ServerName, Data: []byte("prints nothing about a " + strings.ToLower(role))}
 			return &harness.Finding{
-				What:    fmt.Sprintf("A %s registered, and the server's output did not say so within %v.", strings.ToLower(role), g.Timeout),
+				What:    fmt.Sprintf("A %s registered, and the server's output did not say so.", strings.ToLower(role)),
 				Cause:   "There is no print behind the registration, or it does not name the role, or it stays in a buffer: flush it.",
 				Excerpt: append(r.Excerpt([]*harness.Participant{p}, nil, missing), harness.Printed(harness.ServerName, r.Program.Output.Bytes()[offset:], r.Now())...),
 			}, nil

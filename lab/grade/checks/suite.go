@@ -140,7 +140,7 @@ func (g *Suite) prompted(ctx context.Context) (bool, *harness.Finding, error) {
 	if err != nil {
 		return false, r.Unreachable("when a client came"), nil
 	}
-	limited, cancel := g.WithTimeout(ctx)
+	limited, cancel := r.WithTimeout(ctx)
 	defer cancel()
 	g.asked, g.prompts = true, p.Received.Wait(limited, harness.RolePrompt.Match)
 	return g.prompts, nil, nil

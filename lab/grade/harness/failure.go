@@ -102,7 +102,7 @@ func (r *ServerRun) StillServes(ctx context.Context, left *Participant, when str
 		sent = token(r.Prober.Number, r.Prober.Word, r.Prober.messages())
 	}
 	return &Finding{
-		What: fmt.Sprintf("%s, a new subscriber received nothing for %v, although a publisher went on.", Sentence(when)[:len(when)], r.Timeout),
+		What: fmt.Sprintf("%s, a new subscriber received nothing, although a publisher went on.", Sentence(when)[:len(when)]),
 		Excerpt: append(r.Excerpt(involved, []string{sent}, Step{Kind: Missing, From: ServerName, To: p.Name, Data: []byte(sent)}),
 			Printed(ServerName, r.Program.Output.Bytes(), r.Now())...),
 	}

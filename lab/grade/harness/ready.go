@@ -12,11 +12,13 @@ import (
 
 // Ready waits until subscribers receive, by publishing from a connection of its own until they do:
 // a server need not say when it has registered somebody. It returns those that received nothing for
-// the whole timeout, without what it took to start a client that publishes.
+// the whole timeout, without what it took to start a client that publishes; or of several messages, when
+// nothing more could come.
 func (r *ServerRun) Ready(ctx context.Context, subscribers ...*Participant) []*Participant {
 	end := time.Now().Add(r.MessageTimeout())
 	missing := subscribers
-	for time.Now().Before(end) && ctx.Err() == nil && r.Running() {
+	const quick, enough = 3, 3 // messages that are not waited for long, and in vain
+	for tries, vain := 0, 0; vain < enough && time.Now().Before(end) && ctx.Err() == nil && r.Running(); tries++ {
 		if r.Prober == nil || r.Prober.Closed() {
 			opening := time.Now()
 			if r.Prober = r.openProber(ctx); r.Prober == nil {
@@ -30,15 +32,23 @@ func (r *ServerRun) Ready(ctx context.Context, subscribers ...*Participant) []*P
 			Pause(ctx, 50*time.Millisecond)
 			continue
 		}
-		soon, cancel := context.WithTimeout(ctx, min(time.Until(end), r.Pace.within(2, 100*time.Millisecond, r.Timeout)))
-		Poll(soon, func() bool {
+		wait := r.Pace.within(2, 100*time.Millisecond, r.Timeout)
+		if tries >= quick {
+			wait = max(wait, time.Second)
+		}
+		soon, cancel := context.WithTimeout(ctx, min(time.Until(end), wait))
+		arrived := r.Poll(soon, func() bool {
 			missing = unready(missing, r.Prober)
 			return len(missing) == 0
 		})
-		cancel()
-		if len(missing) == 0 {
+		if arrived {
+			cancel()
 			return nil
 		}
+		if soon.Err() == nil {
+			vain++
+		}
+		cancel()
 	}
 	return missing
 }
@@ -99,10 +109,12 @@ func (r *ServerRun) Reaches(ctx context.Context, from, to *Participant, limit ti
 }
 
 // Await waits until all subscribers have all messages, for as long as some still come, and a
-// timeout more.
+// timeout more unless nothing can come.
 func (r *ServerRun) Await(ctx context.Context, subscribers []*Participant, messages []Message) bool {
 	var last int
 	progress := time.Now()
+	busy, cancel := r.WhileBusy(ctx)
+	defer cancel()
 	for {
 		total, complete := 0, true
 		for _, p := range subscribers {
@@ -118,10 +130,10 @@ func (r *ServerRun) Await(ctx context.Context, subscribers []*Participant, messa
 		if total > last {
 			last, progress = total, time.Now()
 		}
-		if complete || time.Since(progress) > r.MessageTimeout() || ctx.Err() != nil || !r.Running() && time.Since(progress) > lastBytes {
+		if complete || time.Since(progress) > r.MessageTimeout() || busy.Err() != nil {
 			return complete
 		}
-		Pause(ctx, 10*time.Millisecond)
+		Pause(busy, 10*time.Millisecond)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,9 +41,11 @@ type ServerRun struct {
 	apart   bool                     // it has a network of its own
 	reached time.Duration            // from the start of the program to the first connection; 0: there was none
 	found   atomic.Pointer[[]string] // where it listens instead of where it was told; nil: nowhere
+	resting resting                  // what those who wait have seen
 	ended   atomic.Int64             // when the server ended, in nanoseconds of Unix; 0 while it runs
 
-	publishers, subscribers int // so far
+	publishers, subscribers int        // so far
+	joining                 sync.Mutex // held while one is added to Participants, for those beside who wait
 	Participants            []*Participant
 	Prober                  *Participant // publishes until subscribers receive; opened when first needed
 }
@@ -181,8 +184,14 @@ func (r *ServerRun) number(role string) (name string, num int) {
 func (r *ServerRun) add(name string, num int, s *Socket) *Participant {
 	s.values.Name, s.values.ID = strings.ReplaceAll(name, " ", ""), r.random.Uint64()
 	p := newParticipant(name, num, r.Word(), s, s.received)
-	r.Participants = append(r.Participants, p)
+	r.joins(p)
 	return p
+}
+
+func (r *ServerRun) joins(p *Participant) {
+	r.joining.Lock()
+	defer r.joining.Unlock()
+	r.Participants = append(r.Participants, p)
 }
 
 // Word is six random letters.
@@ -243,7 +252,7 @@ func (r *ServerRun) startTerminals(ctx context.Context, topic string, roles ...s
 			return all, err
 		}
 		p := newParticipant(name, num, r.Word(), t, t.Program.Output)
-		r.Participants = append(r.Participants, p)
+		r.joins(p)
 		all = append(all, p)
 	}
 	return all, nil
@@ -299,20 +308,10 @@ func (r *ServerRun) listening() []*Participant {
 	return there
 }
 
-// Poll is [Poll], which gives up soon when the server has ended.
+// Poll is [Poll], which gives up soon when the server has ended, or when nothing can come any more.
 func (r *ServerRun) Poll(ctx context.Context, done func() bool) bool {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := r.WhileBusy(ctx)
 	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-r.Program.Done():
-			Pause(ctx, lastBytes)
-			cancel()
-		case <-stop:
-		}
-	}()
 	return Poll(ctx, done)
 }
 

@@ -34,7 +34,8 @@ type Socket struct {
 	read     func(*net.TCPConn) (int64, error) // how much of a connection the server has read
 	received *recorder.Recorder
 	pace     *Pace
-	wait     time.Duration // for a server that takes nothing
+	wait     time.Duration                                                                        // for a server that takes nothing
+	in       func(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) // the run's Within
 	values   dialect.Values
 
 	detached atomic.Bool // there is a connection for each message, and none that stays
@@ -46,7 +47,7 @@ type Socket struct {
 }
 
 func (r *ServerRun) newSocket(conn *net.TCPConn, d *Dialect) *Socket {
-	s := &Socket{TCPConn: conn, dialect: d, dial: r.Runner.Dial, read: r.Program.Read, received: recorder.New(inputLimit), pace: r.Pace, wait: r.Timeout, current: conn}
+	s := &Socket{TCPConn: conn, dialect: d, dial: r.Runner.Dial, read: r.Program.Read, received: recorder.New(inputLimit), pace: r.Pace, wait: r.Timeout, in: r.Within, current: conn}
 	s.written = map[net.Conn]int64{}
 	s.values = dialect.Values{Local: conn.LocalAddr().String(), Server: conn.RemoteAddr().String()}
 	spoken := d.Dialect // by now: what is learnt of it later is the same of what is received
@@ -195,7 +196,7 @@ func (s *Socket) do(ctx context.Context, steps []dialect.Step, timeout time.Dura
 // await waits until the server has said something behind an offset, and is silent. What it says
 // first is waited for until it asks for the role, where it is known to.
 func (s *Socket) await(ctx context.Context, since int, first bool, timeout time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := s.in(ctx, timeout)
 	defer cancel()
 	began := time.Now()
 	said := s.received.Wait(ctx, func(data []byte) bool {
@@ -250,7 +251,7 @@ func (s *Socket) takenNow() (bool, error) {
 // isRead waits until the server has read all that was written on the current connection, and reports
 // whether it has; at once where the system does not say. The caller holds speaking.
 func (s *Socket) isRead(ctx context.Context, timeout time.Duration) bool {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := s.in(ctx, timeout)
 	defer cancel()
 	var err error
 	return Poll(ctx, func() (taken bool) {

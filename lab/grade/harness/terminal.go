@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pubsublab/lab/grade/harness/dialect"
@@ -34,6 +35,7 @@ type Terminal struct {
 	name        string                          // that it is told where it asks for one
 	relay       *relay
 	introduced  chan struct{} // closed when it was told what it is to be told, and has told the server
+	listens     atomic.Bool   // it is answered nothing, until it shows more
 
 	mu    sync.Mutex
 	typed []dialect.Chunk
@@ -173,6 +175,8 @@ func never() bool { return false }
 // more waits until the client shows more, and returns false when it ends before.
 func (t *Terminal) more() bool {
 	now := t.Program.Output.Len()
+	t.listens.Store(true)
+	defer t.listens.Store(false)
 	return t.Program.Output.Wait(context.Background(), func(data []byte) bool { return len(data) > now })
 }
 
@@ -191,6 +195,16 @@ func (t *Terminal) enter(line, means string) error {
 	t.last = t.Program.Output.Len()
 	t.mu.Unlock()
 	return t.Program.Type(line + "\n")
+}
+
+// settledIn reports whether the grader types nothing at the client by itself, unless that shows more.
+func (t *Terminal) settledIn() bool {
+	select {
+	case <-t.introduced:
+		return t.listens.Load()
+	default:
+		return false
+	}
 }
 
 // await waits until the client was told what it is to be told, or has ended.

@@ -295,14 +295,18 @@ func (f *finder) talk(ctx context.Context, u unit, r *harness.ServerRun, all []*
 	reached, words := listening, "the client did not connect."
 	var tokens []string
 	any := func(has func(token string) bool) bool { return slices.ContainsFunc(tokens, has) }
-	for began := time.Now(); time.Since(began) < deliverLimit && ctx.Err() == nil; {
+	const enough = 5 // messages in vain, behind which nothing more could come
+	for began, vain := time.Now(), 0; time.Since(began) < deliverLimit && vain < enough && ctx.Err() == nil; {
 		m := publisher.Next("")
 		tokens = append(tokens, m.Token)
 		_ = publisher.Publish(m) // one that has ended takes nothing, which is seen below
 		soon, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-		arrived := harness.Poll(soon, func() bool {
+		arrived := r.Poll(soon, func() bool {
 			return u.roles && any(func(token string) bool { return first.Has(0, token) })
 		})
+		if !arrived && soon.Err() == nil {
+			vain++
+		}
 		cancel()
 		atServer := any(func(token string) bool { return harness.ContainsFold(r.Program.Output.Bytes(), token) })
 		switch {
