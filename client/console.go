@@ -43,7 +43,7 @@ func newConsole(in io.Reader, out, err io.Writer) *console {
 	} else if c.errTerm {
 		screen = err
 	}
-	c.keys = terminal.Open(tty, screen, 2*protocol.MaxLine, appendVisible)
+	c.keys = terminal.Open(tty, screen, 2*protocol.MaxLine, protocol.AppendVisible)
 	if c.outTerm {
 		c.out = c.keys.Output(out)
 	}
@@ -72,7 +72,7 @@ func (c *console) notice(format string, args ...any) { c.print(fmt.Sprintf(forma
 func (c *console) aside(format string, args ...any) { c.print(fmt.Sprintf(format, args...), true) }
 
 func (c *console) print(text string, dim bool) {
-	line := string(appendVisible(nil, []byte(text)))
+	line := string(protocol.AppendVisible(nil, []byte(text)))
 	if dim && c.coloured {
 		line = "\x1b[2m" + line + "\x1b[0m"
 	}

@@ -30,7 +30,7 @@ func (s *sink) add(item *pubsub.Item) {
 		*to = s.format.AppendMessage(*to, &item.Message)
 	}
 	if s.visible && len(s.line) > 0 {
-		s.buf = append(appendVisible(s.buf, s.line[:len(s.line)-1]), '\n')
+		s.buf = append(protocol.AppendVisible(s.buf, s.line[:len(s.line)-1]), '\n')
 	}
 }
 

@@ -58,7 +58,7 @@ func (h *healthcheck) Run() error {
 	if answer = strings.TrimSpace(answer); !protocol.IsHealthy(answer) {
 		return fmt.Errorf("%s says: %s", h.Address, strings.TrimPrefix(answer, protocol.ErrorPrefix))
 	}
-	fmt.Println(visible(answer))
+	fmt.Println(protocol.Visible(answer))
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (h *healthcheck) refused(begin string, r *bufio.Reader) error {
 	if strings.HasPrefix(why, "unhealthy") {
 		return fmt.Errorf("%s says: %s", h.Address, why)
 	}
-	fmt.Fprintf(os.Stderr, "server: %s is alive, but says: %s\n", h.Address, visible(why))
+	fmt.Fprintf(os.Stderr, "server: %s is alive, but says: %s\n", h.Address, protocol.Visible(why))
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 	"golang.org/x/term"
@@ -62,9 +61,9 @@ type inspectCat struct {
 
 func (c *inspectCat) Run() error {
 	out := bufio.NewWriterSize(os.Stdout, 64<<10)
-	show := func(text []byte) []byte { return text }
+	show := func(text string) string { return text }
 	if term.IsTerminal(int(os.Stdout.Fd())) {
-		show = visibleLines // nobody is to drive this terminal with a message
+		show = protocol.VisibleLines // nobody is to drive this terminal with a message
 	}
 	damaged := 0
 	var text []byte
@@ -77,7 +76,7 @@ func (c *inspectCat) Run() error {
 		default:
 			return nil
 		}
-		_, err := out.Write(show(text))
+		_, err := out.WriteString(show(string(text)))
 		return err
 	}, report(&damaged))
 	if err := errors.Join(err, out.Flush()); err != nil {
@@ -87,12 +86,4 @@ func (c *inspectCat) Run() error {
 		return fmt.Errorf("places that are damaged: %d", damaged)
 	}
 	return nil
-}
-
-// visibleLines is visible of each line.
-func visibleLines(text []byte) (shown []byte) {
-	for line := range strings.Lines(string(text)) {
-		shown = append(append(shown, visible(strings.TrimSuffix(line, "\n"))...), '\n')
-	}
-	return shown
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strconv"
 
+	"pubsublab/protocol"
+
 	"golang.org/x/term"
 )
 
@@ -25,7 +27,7 @@ func (s *serve) logHandler(terminal bool) func(io.Writer) slog.Handler {
 	options := &slog.HandlerOptions{Level: s.LogLevel}
 	switch {
 	case s.LogFormat == "json":
-		options.ReplaceAttr = escaped(hidden)
+		options.ReplaceAttr = escaped(protocol.Hidden)
 		return func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, options) }
 	case s.LogFormat == "short" || s.LogFormat == "auto" && terminal:
 		colours := terminal && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
@@ -33,7 +35,7 @@ func (s *serve) logHandler(terminal bool) func(io.Writer) slog.Handler {
 	}
 	// The handler quotes what strconv takes for not printable, but for 0x7f alone. The rest is what
 	// has no picture all the same.
-	options.ReplaceAttr = escaped(func(r rune) bool { return hidden(r) && (strconv.IsPrint(r) || r == 0x7f) })
+	options.ReplaceAttr = escaped(func(r rune) bool { return protocol.Hidden(r) && (strconv.IsPrint(r) || r == 0x7f) })
 	return func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, options) }
 }
 
@@ -41,7 +43,7 @@ func (s *serve) logHandler(terminal bool) func(io.Writer) slog.Handler {
 func escaped(hidden func(rune) bool) func([]string, slog.Attr) slog.Attr {
 	return func(_ []string, a slog.Attr) slog.Attr {
 		if kind := a.Value.Kind(); kind == slog.KindString || kind == slog.KindAny {
-			a.Value = slog.StringValue(escape(a.Value.String(), hidden))
+			a.Value = slog.StringValue(protocol.Escape(a.Value.String(), hidden))
 		}
 		return a
 	}

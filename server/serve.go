@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"pubsublab/protocol"
 	"pubsublab/server/broker"
 )
 
@@ -22,7 +23,7 @@ func (s *serve) Run() error {
 	log, queue := s.newLog()
 	err := s.serve(log, queue)
 	if err != nil {
-		fmt.Fprintln(queue, "server:", visible(err.Error()))
+		fmt.Fprintln(queue, "server:", protocol.Visible(err.Error()))
 		err = errTold
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), logGrace)

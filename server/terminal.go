@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"pubsublab/protocol"
 )
 
 // terminalHandler shows records to a person at a terminal: one short line each, in columns, with
@@ -60,7 +62,7 @@ func (h *terminalHandler) Handle(_ context.Context, r slog.Record) error {
 		return true
 	})
 	text := h.paint(dim, r.Time.Local().Format("15:04:05")) + "  " +
-		h.paint(colourOf(r), fmt.Sprintf("%-*s", messageWidth, visible(r.Message)))
+		h.paint(colourOf(r), fmt.Sprintf("%-*s", messageWidth, protocol.Visible(r.Message)))
 	if rest := p.text(); rest != "" {
 		text += "  " + rest
 	}
@@ -78,7 +80,7 @@ type parts struct {
 }
 
 func (p *parts) add(a slog.Attr) {
-	value := visible(a.Value.Resolve().String())
+	value := protocol.Visible(a.Value.Resolve().String())
 	switch a.Key {
 	case "line":
 		p.line, p.published = value, true

@@ -1,3 +1,4 @@
+// Package term is what the lab's commands show on a terminal.
 package term
 
 import (

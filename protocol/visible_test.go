@@ -1,4 +1,4 @@
-package term
+package protocol
 
 import (
 	"fmt"
@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestVisible compares every character there is with the list that server, client and lab share.
+// TestVisible compares every character there is with the list.
 func TestVisible(t *testing.T) {
-	list, err := os.ReadFile("../../../protocol/testdata/hidden.txt")
+	list, err := os.ReadFile("testdata/hidden.txt")
 	require.NoError(t, err)
 	listed := map[rune]bool{}
 	var shown int
 	for line := range strings.Lines(string(list)) {
-		var first, last rune
 		line, isShown := strings.CutPrefix(line, "shown ")
+		var first, last rune
 		if n, _ := fmt.Sscanf(line, "%X..%X", &first, &last); n == 1 {
 			last = first
 		} else if n != 2 {
@@ -44,9 +44,9 @@ func TestVisible(t *testing.T) {
 		want := string(r)
 		switch {
 		case !listed[r] || r == '\t':
-		case r < 0x80:
+		case r < utf8.RuneSelf:
 			want = fmt.Sprintf(`\x%02x`, r)
-		case r < 0x10000:
+		case r <= 0xffff:
 			want = fmt.Sprintf(`\u%04x`, r)
 		default:
 			want = fmt.Sprintf(`\U%08x`, r)
@@ -58,9 +58,18 @@ func TestVisible(t *testing.T) {
 }
 
 func TestVisibleText(t *testing.T) {
-	assert.Equal(t, `grün \x1b[2J`, Visible("grün \x1b[2J"), "an escape sequence")
-	assert.Equal(t, `user \u202e resu`, Visible("user \u202e resu"), "a text turned round")
-	assert.Equal(t, `\xff\xed\xa0\x80 � \`, Visible("\xff\xed\xa0\x80 � \\"), "not UTF-8, but a replacement character that was sent")
-	assert.Equal(t, `one\x0atwo`+"\t", Visible("one\ntwo\t"))
+	for in, want := range map[string]string{
+		"": "",
+		"plain, ünï 🧅 Żurek чубрица \t tab": "plain, ünï 🧅 Żurek чубрица \t tab",
+		"\x1b]0;title\x07":               `\x1b]0;title\x07`,
+		"back\bspace\r\n":                `back\x08space\x0d\x0a`,
+		"\u202eabc\u202c \ufff9":         `\u202eabc\u202c \ufff9`,
+		"tag \U000e0041":                 `tag \U000e0041`,
+		"not \xff\x9b\xed\xa0\x80 UTF-8": `not \xff\x9b\xed\xa0\x80 UTF-8`,
+		"\ufffd was sent \\":             "\ufffd was sent \\",
+	} {
+		assert.Equal(t, want, Visible(in), "%q", in)
+		assert.Equal(t, "> "+want, string(AppendVisible([]byte("> "), []byte(in))), "%q", in)
+	}
 	assert.Equal(t, "one\ntwo\\x0d\n", VisibleLines("one\ntwo\r\n"))
 }
