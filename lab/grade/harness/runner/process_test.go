@@ -112,3 +112,17 @@ func TestCommandErrors(t *testing.T) {
 	_, err = p.Server(t.Context(), 1)
 	assert.ErrorContains(t, err, "./server")
 }
+
+// A Java virtual machine is told to compile simply, and the submission's words stay behind that, as they are.
+func TestJavaStartsSoon(t *testing.T) {
+	for command, want := range map[string]string{
+		"java -cp . Server 5000":           "java -XX:TieredStopAtLevel=1 -cp . Server 5000",
+		"/opt/jdk/bin/javac -d out S.java": "/opt/jdk/bin/javac -J-XX:TieredStopAtLevel=1 -d out S.java",
+		"python3 java 5000":                "python3 java 5000",
+		"./javaserver":                     "./javaserver",
+	} {
+		words := strings.Fields(command)
+		assert.Equal(t, want, strings.Join(startsSoon(words), " "))
+		assert.Equal(t, command, strings.Join(words, " "), "the words themselves do not change")
+	}
+}
