@@ -23,7 +23,7 @@ type finder struct {
 	steps   map[string]step // of builds, by folder and command
 	trials  []string
 	moved   map[string]string // by source: a note on an address of another machine in it
-	late    *late             // nil: there is none
+	idle    *idle             // nil: there is none
 }
 
 // commands are how programs are started, in the copy.

@@ -247,10 +247,9 @@ func (f *finder) listen(ctx context.Context, dir, command string) (r listener) {
 		r.err = err
 		return r
 	}
-	began := time.Now()
 	defer func() {
-		if !r.ended && time.Since(began) > harness.LateStart && slices.Contains(r.ports, r.asked) {
-			f.keep(&late{dir, command, r.asked, program})
+		if !r.ended && slices.Contains(r.ports, r.asked) {
+			f.keep(&idle{dir, command, r.asked, program})
 			return
 		}
 		program.Kill()

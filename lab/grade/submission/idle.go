@@ -7,28 +7,28 @@ import (
 	"pubsublab/lab/grade/harness/runner"
 )
 
-// late is a server that took long to start, and was seen to listen: it is left running for the first
+// idle is a server that was seen to listen, and that nobody has used: it is left running for the first
 // pair that is tried with it.
-type late struct {
+type idle struct {
 	dir, command string
 	port         int
 	program      *runner.Program
 }
 
 // keep leaves a server running, instead of any other.
-func (f *finder) keep(l *late) {
-	if f.late != nil {
-		f.late.program.Kill()
+func (f *finder) keep(i *idle) {
+	if f.idle != nil {
+		f.idle.program.Kill()
 	}
-	f.late = l
+	f.idle = i
 }
 
 // trial starts the server for a pair, or takes the one that was left running, if it is of the same
 // settings.
 func (f *finder) trial(ctx context.Context, h *harness.Harness, s Settings) (*harness.ServerRun, error) {
-	if l := f.late; l != nil && l.dir == s.Dir && l.command == s.Server && s.Port == 0 {
-		f.late = nil
-		r := h.Adopt(l.program, l.port, "trial")
+	if i := f.idle; i != nil && i.dir == s.Dir && i.command == s.Server && s.Port == 0 {
+		f.idle = nil
+		r := h.Adopt(i.program, i.port, "trial")
 		if r.Running() {
 			return r, nil
 		}
