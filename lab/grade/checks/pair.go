@@ -241,7 +241,7 @@ func (p *pair) probe(ctx context.Context, from *harness.Participant, to []*harne
 		})
 		if len(missing) < before {
 			p.need, progress, vain = max(p.need, time.Since(sent)), time.Now(), 0
-		} else if time.Since(sent) < within {
+		} else if time.Since(sent) < within && !slices.ContainsFunc(missing, (*harness.Participant).Closed) {
 			vain++
 		}
 		// What came later than its turn is shown, too.

@@ -56,6 +56,8 @@ func (p *pair) notices(ctx context.Context, c *harness.Participant, shown int) *
 	wait := func(limit time.Duration) bool {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
+		ctx, end := c.Terminal().WhileBusy(ctx)
+		defer end()
 		return harness.Poll(ctx, said)
 	}
 	const soon = 200 * time.Millisecond

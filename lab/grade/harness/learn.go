@@ -147,6 +147,8 @@ func settle(ctx context.Context, all []*Participant, silence time.Duration) {
 func (t *Terminal) connected(ctx context.Context, timeout time.Duration) bool {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	ctx, end := t.WhileBusy(ctx)
+	defer end()
 	return Poll(ctx, func() bool { return len(t.relay.connections()) > 0 || t.Program.Output.Ended() }) && !t.Direct()
 }
 

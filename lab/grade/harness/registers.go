@@ -21,6 +21,8 @@ const (
 func (t *Terminal) registers() {
 	limited, cancel := context.WithTimeout(context.Background(), connects)
 	defer cancel()
+	limited, end := t.WhileBusy(limited)
+	defer end()
 	Poll(limited, func() bool { return len(t.relay.connections()) > 0 || t.Program.Output.Ended() })
 	for _, c := range t.relay.connections() {
 		soon, cancel := context.WithTimeout(context.Background(), registers)

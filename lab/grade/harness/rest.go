@@ -33,6 +33,19 @@ type resting struct {
 // terminals, have done nothing for a while but to wait for somebody else. Where the system does not say
 // what programs do, the second is never seen.
 func (r *ServerRun) WhileBusy(ctx context.Context) (context.Context, context.CancelFunc) {
+	return whileBusy(ctx, r.Program, lastBytes, r.restful)
+}
+
+// WhileBusy returns a context that ends when ctx does, or when nothing more can come of the client by
+// itself: it has ended, or waits for what it is typed or sent.
+func (t *Terminal) WhileBusy(ctx context.Context) (context.Context, context.CancelFunc) {
+	var watch proc.Watch
+	return whileBusy(ctx, t.Program, 0, func() time.Duration { return runner.Rest(&watch, t.Program) })
+}
+
+// whileBusy is a context that ends with ctx, a while after a program has ended, or when all has been at
+// rest for long enough.
+func whileBusy(ctx context.Context, program *runner.Program, after time.Duration, rest func() time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	began := time.Now()
 	go func() {
@@ -43,11 +56,11 @@ func (r *ServerRun) WhileBusy(ctx context.Context) (context.Context, context.Can
 			select {
 			case <-ctx.Done():
 				return
-			case <-r.Program.Done():
-				Pause(ctx, lastBytes)
+			case <-program.Done():
+				Pause(ctx, after)
 				return
 			case <-looks.C:
-				if min(r.restful(), time.Since(began)) >= atRest {
+				if min(rest(), time.Since(began)) >= atRest {
 					return
 				}
 			}

@@ -48,3 +48,16 @@ func TestNothingCanCome(t *testing.T) {
 		})
 	}
 }
+
+// A client that only waits for what it is typed, and connects to nobody, is not waited for either.
+func TestNothingIsLearntOfWhoNeverConnects(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip(err)
+	}
+	run, err := runner.NewProcesses(t.TempDir(), "python3 -c '"+listens+"threading.Event().wait()' {port}", "python3 -c 'while True: input()' {host} {port}")
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, run.Close()) }()
+	_, _, err = New(Config{Runner: run, Timeout: time.Hour}).Learn(t.Context())
+	assert.ErrorIs(t, err, errNoRecording)
+}

@@ -139,9 +139,11 @@ func (t *Terminal) introduce(types []string, a answers) {
 	}
 }
 
-// starts waits until the client shows something, connects, or ends.
+// starts waits until the client shows something, connects, ends, or waits in silence.
 func (t *Terminal) starts() {
-	ctx, cancel := context.WithTimeout(context.Background(), starting)
+	limited, end := context.WithTimeout(context.Background(), starting)
+	defer end()
+	ctx, cancel := t.WhileBusy(limited)
 	defer cancel()
 	Poll(ctx, func() bool { return t.Program.Output.Len() > 0 || t.Program.Output.Ended() || !t.Direct() })
 }
