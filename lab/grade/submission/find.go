@@ -100,7 +100,7 @@ func (one *found) doubt() string {
 func (f *finder) choice(units []unit, taken unit) string {
 	var others []string
 	for _, u := range units {
-		if u.home != taken.home || u.suffix != taken.suffix {
+		if u.home != taken.home || u.server.source != taken.server.source {
 			others = append(others, u.String())
 		}
 	}
@@ -108,14 +108,14 @@ func (f *finder) choice(units []unit, taken unit) string {
 	switch first := units[0]; {
 	case f.options.Task > 0:
 		why = fmt.Sprintf("task %d was asked for", f.options.Task)
-	case first.home != taken.home || first.suffix != taken.suffix:
+	case first.home != taken.home || first.server.source != taken.server.source:
 		why = "of " + first.String() + " no message arrived"
 	}
 	return fmt.Sprintf("There are several solutions; this one is in %s, because %s. The others: %s (--task N picks one).", taken, why, strings.Join(others, ", "))
 }
 
 func (u unit) String() string {
-	if u.suffix >= 0 {
+	if u.suffix >= 0 || u.shares {
 		return u.server.source
 	}
 	if u.home == "." {

@@ -95,6 +95,21 @@ func words(name string) string {
 	return regexp.MustCompile(`[^\pL\pN]+`).ReplaceAllString(name, " ")
 }
 
+// kind is what the names of the programs of one solution have in common beside what they are for.
+type kind struct {
+	rest   string
+	number int // -1: none
+}
+
+// kind is a program's: that of serverSide2 and of clientSide2 is "side" and 2.
+func (p program) kind() kind {
+	name := parts.ReplaceAllString(words(p.name), " ")
+	return kind{strings.Join(strings.Fields(strings.ToLower(name)), " "), p.number}
+}
+
+// parts matches what the name of a program says of its part, and numbers.
+var parts = regexp.MustCompile(namesServer.String() + `|` + namesClient.String() + `|publi(?:sher)?|subscri(?:ber)?|\b(?:pub|sub)\b|[0-9]+`)
+
 // judge finds out what a program is for: from its name, from what it does, from its folder.
 func (p *program) judge() {
 	p.number = -1

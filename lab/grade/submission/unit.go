@@ -17,6 +17,7 @@ type unit struct {
 	home          string // the folder that is its own: below dir where that is the root of the packages of several
 	task          int    // of the course's steps; 0 where nothing tells it
 	suffix        int    // that the names of its programs end in; -1: none
+	shares        bool   // its folder holds other units, too
 	server        program
 	cast                 // the likeliest
 	others        []cast // that it may be instead
@@ -95,7 +96,8 @@ func (t *tree) units() []unit {
 	}
 	slices.SortStableFunc(units, func(a, b unit) int {
 		return cmp.Or(cmp.Compare(b.task, a.task), cmp.Compare(b.progress(), a.progress()),
-			cmp.Compare(b.suffix, a.suffix), cmp.Compare(b.server.score, a.server.score), strings.Compare(b.dir, a.dir))
+			cmp.Compare(b.suffix, a.suffix), cmp.Compare(b.server.score, a.server.score), strings.Compare(b.dir, a.dir),
+			strings.Compare(a.server.source, b.server.source))
 	})
 	return units
 }
@@ -142,24 +144,24 @@ func complete(programs []program, dir string) bool {
 	return has(func(r role) bool { return r == server }) && has(func(r role) bool { return r == client || r == publisher || r == subscriber })
 }
 
-// unitsIn makes units of the programs of one folder: several, where their names end in numbers, as
-// server1 and client1 do.
+// unitsIn makes units of the programs of one folder: several, where their names tell which belong together, as
+// server1 and client1 do, or serverSide and clientSide beside server and client.
 func unitsIn(dir, home, docs string, programs []program) []unit {
-	suffixes := map[int]bool{}
+	kinds := map[kind]bool{}
 	for _, p := range programs {
-		if p.role == server && slices.ContainsFunc(programs, func(c program) bool { return c.role != server && c.role != "" && c.number == p.number }) {
-			suffixes[p.number] = true
+		if p.role == server && slices.ContainsFunc(programs, func(c program) bool { return c.role != server && c.role != "" && c.kind() == p.kind() }) {
+			kinds[p.kind()] = true
 		}
 	}
-	if len(suffixes) == 0 {
-		suffixes[-1] = true
+	if len(kinds) == 0 {
+		kinds[kind{number: -1}] = true
 	}
 	var units []unit
-	for suffix := range suffixes {
-		u := unit{dir: dir, home: home, suffix: suffix}
+	for k := range kinds {
+		fits := func(p program) bool { return p.kind() == k || len(kinds) == 1 }
+		u := unit{dir: dir, home: home, suffix: k.number, shares: len(kinds) > 1}
 		pick := func(r role) *program {
-			fits := func(p program) bool { return p.role == r && (p.number == suffix || len(suffixes) == 1) }
-			if i := slices.IndexFunc(programs, fits); i >= 0 {
+			if i := slices.IndexFunc(programs, func(p program) bool { return p.role == r && fits(p) }); i >= 0 {
 				return &programs[i]
 			}
 			return nil
@@ -170,7 +172,7 @@ func unitsIn(dir, home, docs string, programs []program) []unit {
 		}
 		u.server, u.client, u.publisher, u.subscriber = *found, pick(client), pick(publisher), pick(subscriber)
 		u.settleClients()
-		u.otherwise(slices.DeleteFunc(slices.Clone(programs), func(p program) bool { return p.number != suffix && len(suffixes) > 1 }))
+		u.otherwise(slices.DeleteFunc(slices.Clone(programs), func(p program) bool { return !fits(p) }))
 		u.divide(docs)
 		u.judge()
 		units = append(units, u)
