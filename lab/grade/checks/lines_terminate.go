@@ -92,11 +92,12 @@ func (g *Suite) nextClient(ctx context.Context, r *harness.ServerRun, what strin
 	_ = all[0].Publish(m) // it is seen whether it is shown
 	limited, cancel := r.WithTimeout(ctx)
 	defer cancel()
-	if r.Program.Output.Wait(limited, func(data []byte) bool { return harness.ContainsFold(data, m.Token) }) {
-		if f := flood(ctx, r); f != nil {
-			f.What = what + " at the client: " + f.What
-			return f, nil
-		}
+	shown := r.Program.Output.Wait(limited, func(data []byte) bool { return harness.ContainsFold(data, m.Token) })
+	if f := flood(ctx, r); f != nil { // which nothing else can be seen in
+		f.What = what + " at the client: " + f.What
+		return f, nil
+	}
+	if shown {
 		return nil, nil
 	}
 	return r.NotShown(all[0], what+" at the client; the server went on, and did not show what the next client was typed.", m.Token), nil

@@ -30,10 +30,15 @@ func runSilentClient(ctx context.Context, g *Suite) (*harness.Finding, error) {
 	if err != nil {
 		return r.Unreachable("when a client came"), nil
 	}
+	r.Program.Output.Quiet(ctx, settled)
+	printed := r.Program.Output.Len()
 	limited, cancel := context.WithTimeout(ctx, 3*g.Timeout) // each waits for what does not come
 	defer cancel()
 	subscribers, _, f := r.Populate(limited, 1, 1)
 	if f != nil {
+		if r.Running() { // it may have room for few who wait
+			f.What, f.Cause = "A client connected and said nothing, and others could not connect and talk beside it.", roleReadFirst
+		}
 		return f, nil
 	}
 	s := subscribers[0]
@@ -41,9 +46,16 @@ func runSilentClient(ctx context.Context, g *Suite) (*harness.Finding, error) {
 		return nil, nil
 	}
 	m := r.Prober.Next("")
-	return &harness.Finding{
+	f = &harness.Finding{
 		What:    "A client connected and said nothing, and another one that came then received nothing, although a publisher spoke.",
-		Cause:   "The role is read before accept() is called again: read it in the thread of that client.",
+		Cause:   roleReadFirst,
 		Excerpt: r.Excerpt([]*harness.Participant{silent, s, r.Prober}, nil, harness.MissingStep(s, m)),
-	}, nil
+	}
+	if r.Program.Output.Len() > printed || s.Received.Len() > 0 { // it has accepted others meanwhile
+		f.Cause = "The client is in the list of all already, and whoever sends to them fails at one that has no role yet (or no topic): put it there when it has told it."
+		f.Excerpt = append(f.Excerpt, harness.Printed(harness.ServerName, r.Program.Output.Bytes(), r.Now())...)
+	}
+	return f, nil
 }
+
+const roleReadFirst = "The role is read before accept() is called again: read it in the thread of that client."
