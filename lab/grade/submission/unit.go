@@ -299,16 +299,24 @@ func (u *unit) judge() {
 	pairs := quotedRoles(all)
 	u.roles = len(pairs) > 0 && len(pairs[0][0]) > 1 || speaksRoles.MatchString(all) || harness.SpeakOfRoles(all) || u.publisher != nil || len(u.others) > 0 || listed(all).both()
 	u.topics = len(speaksTopics.FindAllString(all, 3)) == 3
-	for element := range strings.SplitSeq(u.home, "/") {
-		if found := taskIn.FindStringSubmatch(element + " "); found != nil {
-			u.task, _ = strconv.Atoi(found[1])
-		} else if found := numbered.FindStringSubmatch(element); found != nil && u.task == 0 && found[0] == element {
-			u.task, _ = strconv.Atoi(found[1])
-		}
+	if u.task = stepOf(u.home); u.task == 0 {
+		u.task = stepOf(path.Dir(u.server.source)) // its package, where the folder that is built is above it
 	}
 	if u.task == 0 && u.suffix >= 0 && taskIn.MatchString(u.server.name+" ") {
 		u.task = u.suffix
 	}
+}
+
+// stepOf is the number of the step that a folder's name, or that of one above it, says; 0 where none does.
+func stepOf(dir string) (task int) {
+	for element := range strings.SplitSeq(dir, "/") {
+		if found := taskIn.FindStringSubmatch(element + " "); found != nil {
+			task, _ = strconv.Atoi(found[1])
+		} else if found := numbered.FindStringSubmatch(element); found != nil && task == 0 && found[0] == element {
+			task, _ = strconv.Atoi(found[1])
+		}
+	}
+	return task
 }
 
 // progress is the step that the sources look like.

@@ -33,3 +33,14 @@ func TestUnitsOfOneFolder(t *testing.T) {
 		assert.Equal(t, test.want, got)
 	}
 }
+
+// A step may be told by the package alone.
+func TestStepOfAPackage(t *testing.T) {
+	programs := []program{
+		{language: "Java", source: "src/task3/MyServer.java", name: "MyServer", role: server, number: -1},
+		{language: "Java", source: "src/task3/MyClient.java", name: "MyClient", role: client, number: -1},
+	}
+	units := unitsIn("src", "src", "", programs)
+	assert.Len(t, units, 1)
+	assert.Equal(t, 3, units[0].task)
+}
