@@ -87,7 +87,7 @@ func (g *grading) class(ctx context.Context) error {
 	}
 	report.Table(os.Stdout, c.Results, colourful(os.Stdout))
 	if c.Kept > 0 {
-		fmt.Printf("\n%d of %d were graded before and have not changed.", c.Kept, len(c.Results))
+		fmt.Printf("\nGraded before, and not changed since: %d of %d.", c.Kept, len(c.Results))
 	}
 	fmt.Printf("\nThe page about the class is %s, and the table is %s.\n", filepath.Join(g.Out, "class.html"), filepath.Join(g.Out, "grades.csv"))
 	if err != nil {

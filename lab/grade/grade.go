@@ -72,8 +72,8 @@ func Grade(ctx context.Context, run runner.Runner, o Options) (*Result, error) {
 	}
 	if count, each := suite.Starts(); each > harness.LateStart {
 		all := time.Duration(count) * each
-		r.Remarks = append(r.Remarks, fmt.Sprintf("The server takes %.1f s until it accepts a connection, and was started %d times, which is %.0f s of waiting, some of it at the same time.",
-			each.Seconds(), count, all.Seconds()))
+		r.Remarks = append(r.Remarks, fmt.Sprintf("The server takes %.1f s until it accepts a connection, and was started %s, which is %.0f s of waiting, some of it at the same time.",
+			each.Seconds(), harness.Count(count, "time"), all.Seconds()))
 	}
 	for _, s := range o.Rubric.Stages {
 		r.Stages = append(r.Stages, stage(s, outcomes))

@@ -38,8 +38,8 @@ func onPair(publishers, subscribers int, look func(context.Context, *pair) *harn
 			defer p.Close()
 		}
 		if p.lacks(publishers, subscribers) {
-			return notTried(fmt.Sprintf("it takes %d publishers and %d subscribers, and there were no more than %d and %d that worked",
-				publishers, subscribers, len(p.publishers), len(p.subscribers)))
+			return notTried(fmt.Sprintf("it takes %s and %s, and there were no more than %d and %d that worked",
+				harness.Count(publishers, "publisher"), harness.Count(subscribers, "subscriber"), len(p.publishers), len(p.subscribers)))
 		}
 		return look(ctx, p), nil
 	}

@@ -39,7 +39,7 @@ func runServerMany(ctx context.Context, g *Suite) (*harness.Finding, error) {
 			role := []string{runner.Publisher, runner.Subscriber}[i%2]
 			p, err := r.Connect(ctx, role)
 			if err != nil {
-				f := r.Unreachable(fmt.Sprintf("when %d clients had come and gone", came))
+				f := r.Unreachable(fmt.Sprintf("when %s had come and gone", harness.Count(came, "client")))
 				f.Cause = cause
 				return f, nil
 			}

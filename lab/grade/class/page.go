@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"pubsublab/lab/grade"
+	"pubsublab/lab/grade/harness"
 	"pubsublab/lab/grade/report"
 )
 
@@ -32,6 +33,7 @@ var pageTemplate = template.Must(template.New("class").Funcs(report.Funcs()).Fun
 	"percent": func(share float64) string { return fmt.Sprintf("%.0f %%", 100*share) },
 	"link":    func(name string) string { return url.PathEscape(name) + "/report.html" },
 	"title":   checkTitle,
+	"count":   harness.Count,
 	"add":     func(a, b int) int { return a + b },
 	"tens":    func(n int) int { return 10 * n },
 	"lines":   report.Lines,

@@ -2,7 +2,6 @@ package harness
 
 import (
 	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -47,7 +46,11 @@ func InOrder(steps []Step) []Step {
 	if over <= 0 {
 		return steps
 	}
-	note := Step{At: steps[sliceLimit/2].At, Kind: Notes, From: ServerName, Data: []byte(fmt.Sprintf("%d steps are left out", over))}
+	left := Count(over, "step") + " are left out"
+	if over == 1 {
+		left = "1 step is left out"
+	}
+	note := Step{At: steps[sliceLimit/2].At, Kind: Notes, From: ServerName, Data: []byte(left)}
 	return slices.Concat(steps[:sliceLimit/2], []Step{note}, steps[sliceLimit/2+over:])
 }
 

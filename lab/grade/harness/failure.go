@@ -15,6 +15,15 @@ func Sentence(text string) string {
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }
 
+// Count is how many there are of something that is called by a word to which an s makes more: "1 client",
+// "0 clients".
+func Count(n int, word string) string {
+	if n != 1 {
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", n, word)
+}
+
 // Ended is how the server ended, and what it printed last.
 func (r *ServerRun) Ended() []Step {
 	steps := Printed(ServerName, r.Program.Output.Bytes(), r.Now())

@@ -100,6 +100,11 @@ func TestLongSlicesKeepTheirEnds(t *testing.T) {
 	assert.Equal(t, time.Duration(100), short[sliceLimit].At)
 	assert.Equal(t, "84 steps are left out", string(short[sliceLimit/2].Data))
 	assert.True(t, slices.IsSortedFunc(short, func(a, b Step) int { return int(a.At - b.At) }))
+	assert.Equal(t, "1 step is left out", string(InOrder(steps[:sliceLimit+1])[sliceLimit/2].Data))
+}
+
+func TestCount(t *testing.T) {
+	assert.Equal(t, []string{"0 clients", "1 client", "2 clients"}, []string{Count(0, "client"), Count(1, "client"), Count(2, "client")})
 }
 
 // What a submission sends is hostile: whatever it is, tokens are where they are said to be, and

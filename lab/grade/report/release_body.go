@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"pubsublab/lab/grade"
+	"pubsublab/lab/grade/harness"
 )
 
 // What GitHub takes as the text of a release is at most 125,000 characters.
@@ -55,7 +56,7 @@ func releaseBody(r *grade.Result) ([]byte, error) {
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&b, "%d more checks failed than fit here.\n\n", more)
+		fmt.Fprintf(&b, "%s failed than fit here.\n\n", harness.Count(more, "more check"))
 	}
 	fmt.Fprintf(&b, "To repeat this run: the same command with `%s`.\n", repeat(r))
 	return []byte(b.String()), nil

@@ -8,7 +8,19 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/grade"
 )
+
+// One point is spoken of as one.
+func TestOnePointLeftOut(t *testing.T) {
+	r := &grade.Result{Verdict: grade.Graded, Stages: []grade.Stage{{Checks: []grade.Check{
+		{Max: 4, Status: grade.Passed}, {Max: 1, Status: grade.NotTried}, {Max: 1, Status: grade.NotTried},
+	}}}}
+	assert.Equal(t, "2 of the rubric's 6 points could not be tried and do not count.", leftOut(r))
+	r.Stages[0].Checks = r.Stages[0].Checks[:2]
+	assert.Equal(t, "1 of the rubric's 5 points could not be tried and does not count.", leftOut(r))
+}
 
 // What a submission says stands in blocks of code alone, and none of it ends one.
 func TestReleaseBodyIsQuoted(t *testing.T) {

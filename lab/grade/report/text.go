@@ -157,7 +157,11 @@ func sum(r *grade.Result) string {
 func leftOut(r *grade.Result) string {
 	_, of, _ := r.Points()
 	if out := round(r.Total() - of); r.Graded() && out > 0 {
-		return fmt.Sprintf("%s of the rubric's %s points could not be tried and do not count.", number(out), number(r.Total()))
+		do := "do"
+		if out == 1 {
+			do = "does"
+		}
+		return fmt.Sprintf("%s of the rubric's %s points could not be tried and %s not count.", number(out), number(r.Total()), do)
 	}
 	return ""
 }
