@@ -3,6 +3,8 @@ package grade_test
 import (
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -11,6 +13,7 @@ import (
 	"pubsublab/lab/grade"
 	"pubsublab/lab/grade/harness/runner"
 	"pubsublab/lab/grade/rubric"
+	"pubsublab/lab/internal/proc"
 )
 
 // TestFailover kills one of two servers, with clients that know both, with clients that know one,
@@ -26,6 +29,13 @@ func TestFailover(t *testing.T) {
 	server := quoted([]string{filepath.Join(programs, "wellmade_server")}) + " {port}"
 	standby, err := filepath.Abs("testdata/failover/standby.py")
 	require.NoError(t, err)
+	one, err := proc.FreePort(t.Context(), "")
+	require.NoError(t, err)
+	two, err := proc.FreePort(t.Context(), "")
+	require.NoError(t, err)
+	fixed := func(command string) string {
+		return strings.NewReplacer("{host}", proc.Loopback, "{port}", strconv.Itoa(one), "{port2}", strconv.Itoa(two)).Replace(command)
+	}
 	for name, test := range map[string]struct {
 		second, client string
 		want           []grade.Status
@@ -33,12 +43,19 @@ func TestFailover(t *testing.T) {
 		"both are known": {server, " {host} {port} {port2} {role}", []grade.Status{grade.Passed, grade.Passed}},
 		"one stands by":  {"python3 " + quoted([]string{standby}) + " {port1} " + server, " {host} {port} {port2} {role}", []grade.Status{grade.Passed, grade.Passed}},
 		"one is known":   {server, " {host} {port} {role}", []grade.Status{grade.Failed, grade.Blocked}},
-		"no second":      {"", " {host} {port} {role}", []grade.Status{grade.NotTried, grade.NotTried}},
+		// The clients' own first choice is the second one.
+		"ports are fixed":         {fixed(server), fixed(" {host} {port} {port2} {role}"), []grade.Status{grade.Passed, grade.Passed}},
+		"fixed, and one is known": {fixed(server), fixed(" {host} {port} {role}"), []grade.Status{grade.Failed, grade.Blocked}},
+		"no second":               {"", " {host} {port} {role}", []grade.Status{grade.NotTried, grade.NotTried}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			command := "python3 " + quoted([]string{client}) + test.client
-			run, err := runner.Commands{Dir: t.TempDir(), Server: server, Second: test.second, Publisher: command, Subscriber: command}.Runner()
+			commands := runner.Commands{Dir: t.TempDir(), Server: server, Second: test.second, Publisher: command, Subscriber: command}
+			if strings.Contains(name, "fixed") {
+				commands.Port, commands.Server = two, strings.ReplaceAll(server, "{port}", strconv.Itoa(two))
+			}
+			run, err := commands.Runner()
 			require.NoError(t, err)
 			defer run.Close()
 			r, err := grade.Grade(t.Context(), run, grade.Options{Name: name, Seed: 1, Rubric: &rubric.Rubric{Title: "Two", Stages: []rubric.Stage{{

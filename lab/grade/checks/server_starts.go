@@ -66,6 +66,12 @@ func runServerStarts(ctx context.Context, g *Suite) (*harness.Finding, error) {
 		}
 	}
 	g.Fixed, g.fixed = elsewhere, g.fixed || len(elsewhere) > 0
+	if f == nil && g.besides && !g.fixed && separable { // and what its ports are there for may be fixed, and for its clients
+		if !g.Apart {
+			g.pool.clear()
+		}
+		g.Apart, g.Together = true, true
+	}
 	if f == nil && g.fixed && !g.Apart && g.pool.turn == nil {
 		port := strconv.Itoa(g.firstRun.Port)
 		if len(elsewhere) > 0 {
@@ -98,6 +104,7 @@ func (g *Suite) reach(ctx context.Context) (*harness.Finding, error) {
 	case <-r.Program.Done():
 		return r.Unreachable("after it was started"), nil
 	case <-time.After(sure):
+		g.besides = r.Program.Besides(r.Port)
 		g.late(r)
 		return nil, nil
 	}
@@ -126,10 +133,18 @@ func (g *Suite) late(r *harness.ServerRun) {
 // be there at a time.
 func (g *Suite) oneByOne(ctx context.Context, port string) error {
 	g.pool.exclusively()
-	g.claimed = flock.New(filepath.Join(os.TempDir(), "pubsublab-port-"+port+".lock"), flock.SetPermissions(0o666))
+	var err error
+	g.claimed, err = claim(ctx, port)
+	return err
+}
+
+// claim waits until no other grader of this machine uses a port that a source fixes. Closing the lock, or
+// the end of this process, lets others have it.
+func claim(ctx context.Context, port string) (*flock.Flock, error) {
+	lock := flock.New(filepath.Join(os.TempDir(), "pubsublab-port-"+port+".lock"), flock.SetPermissions(0o666))
 	const again = 100 * time.Millisecond
-	if _, err := g.claimed.TryLockContext(ctx, again); err != nil {
-		return fmt.Errorf("waiting for port %s, which the source fixes: %w", port, err)
+	if _, err := lock.TryLockContext(ctx, again); err != nil {
+		return nil, fmt.Errorf("waiting for port %s, which the source fixes: %w", port, err)
 	}
-	return nil
+	return lock, nil
 }

@@ -33,6 +33,7 @@ type shared struct {
 	passed    sync.Map           // IDs of checks that did
 	firstRun  *harness.ServerRun // of the first check, which is over; what it printed is still there
 	printed   int                // bytes, by the first run before anybody else used it
+	besides   bool               // the first run had other ports open than the one that it was told
 	fixed     bool               // the source fixes the port, as is known when the first check is over
 	claimed   *flock.Flock       // that no other grader of this machine uses that port; nil: nobody could be in the way
 

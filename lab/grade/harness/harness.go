@@ -28,9 +28,12 @@ type Config struct {
 // Harness runs the programs of one submission and talks to them. It is for one goroutine at a time.
 type Harness struct {
 	Config
-	Fixed   []string // where the server listens, whatever it is told; empty: where it is told
-	Apart   bool     // each run of the server has a network of its own, where it and its clients find any port free
-	Dialect Dialect  // what is known of it so far: Detect fills it in
+	Fixed []string // where the server listens, whatever it is told; empty: where it is told
+	Apart bool     // each run of the server has a network of its own, where it and its clients find any port free
+	// Together says that clients share the network that a run of their server has of its own: they find its
+	// other ports there, for datagrams, too.
+	Together bool
+	Dialect  Dialect // what is known of it so far: Detect fills it in
 
 	// Sparing says that the server takes long to start: it is not started again where a run that nobody
 	// uses any more will do.

@@ -38,7 +38,7 @@ type ServerRun struct {
 	Stopped bool   // whoever uses the run ended the server itself
 	Release func() // called by Close, when the participants have left, instead of ending the server; may be nil
 
-	apart   bool                     // it has a network of its own
+	apart   bool                     // it has a network of its own, and each client one of its own
 	reached time.Duration            // from the start of the program to the first connection; 0: there was none
 	found   atomic.Pointer[[]string] // where it listens instead of where it was told; nil: nowhere
 	resting resting                  // what those who wait have seen
@@ -80,7 +80,7 @@ func (h *Harness) Restart(ctx context.Context, before *ServerRun, label string) 
 func (h *Harness) startOn(ctx context.Context, run runner.Runner, label string, port int) (*ServerRun, error) {
 	r := &ServerRun{Config: h.Config, Dialect: &h.Dialect, Port: port, Began: time.Now(), random: h.random(label), starts: &h.starts}
 	h.starts.began()
-	r.Runner, r.apart = run, run != h.Runner
+	r.Runner, r.apart = run, run != h.Runner && !h.Together
 	var err error
 	r.Program, err = run.Server(ctx, port)
 	if err != nil {

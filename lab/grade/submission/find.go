@@ -24,6 +24,8 @@ type finder struct {
 	trials  []string
 	moved   map[string]string // by source: a note on an address of another machine in it
 	idle    *idle             // nil: there is none
+
+	together bool // programs need the machine's network
 }
 
 // commands are how programs are started, in the copy.
@@ -31,6 +33,19 @@ func (f *finder) commands(s Settings) runner.Commands {
 	c := s.Commands(f.tree.root)
 	c.Cage = f.options.Cage
 	return c
+}
+
+// apart starts programs in a network of its own, where that can be had: there a port that a source fixes is
+// free, whoever else is looked at just now.
+func (f *finder) apart(s Settings) (*runner.Processes, error) {
+	run, err := f.commands(s).Runner()
+	if err != nil || f.together {
+		return run, err
+	}
+	if apart, err := run.Apart(); err == nil {
+		return apart.(*runner.Processes), nil
+	}
+	return run, nil
 }
 
 func (f *finder) tried(format string, args ...any) {
@@ -77,10 +92,10 @@ func (f *finder) search(ctx context.Context, s *Submission) {
 			break
 		}
 	}
-	s.Settings, s.Why, s.Output, s.Where, s.Task = best.settings, best.why, best.output, best.unit.dir, best.unit.task
 	if best.level >= delivered {
-		s.Second = f.second(ctx, best)
+		f.second(ctx, best)
 	}
+	s.Settings, s.Why, s.Output, s.Where, s.Task = best.settings, best.why, best.output, best.unit.dir, best.unit.task
 	s.Notes, s.Doubt = best.notes, best.doubt()
 	if len(units) > 1 {
 		s.Notes = append(s.Notes, f.choice(units, best.unit))

@@ -17,15 +17,19 @@ import (
 	"pubsublab/lab/internal/proc"
 )
 
-// unpack writes the files of an archive into a folder, with a port that is free in the place of
-// @PORT@, and returns what stands above them.
+// unpack writes the files of an archive into a folder, with ports that are free in the places of
+// @PORT@ and @PORT2@, and returns what stands above them.
 func unpack(t *testing.T, path string) (dir, want string) {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
-	port, err := proc.FreePort(t.Context(), "")
-	require.NoError(t, err)
-	archive := txtar.Parse([]byte(strings.ReplaceAll(string(data), "@PORT@", strconv.Itoa(port))))
+	text := string(data)
+	for _, name := range []string{"@PORT@", "@PORT2@"} {
+		port, err := proc.FreePort(t.Context(), "")
+		require.NoError(t, err)
+		text = strings.ReplaceAll(text, name, strconv.Itoa(port))
+	}
+	archive := txtar.Parse([]byte(text))
 	dir = t.TempDir()
 	for _, f := range archive.Files {
 		name := filepath.Join(dir, f.Name)

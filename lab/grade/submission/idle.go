@@ -13,6 +13,7 @@ type idle struct {
 	dir, command string
 	port         int
 	program      *runner.Program
+	run          *runner.Processes // that started it
 }
 
 // keep leaves a server running, instead of any other.
@@ -25,9 +26,9 @@ func (f *finder) keep(i *idle) {
 
 // trial starts the server for a pair, or takes the one that was left running, if it is of the same
 // settings.
-func (f *finder) trial(ctx context.Context, h *harness.Harness, s Settings) (*harness.ServerRun, error) {
+func (f *finder) trial(ctx context.Context, h *harness.Harness, run *runner.Processes, s Settings) (*harness.ServerRun, error) {
 	if i := f.idle; i != nil && i.dir == s.Dir && i.command == s.Server && s.Port == 0 {
-		f.idle = nil
+		f.idle, h.Runner = nil, run.With(i.run)
 		r := h.Adopt(i.program, i.port, "trial")
 		if r.Running() {
 			return r, nil

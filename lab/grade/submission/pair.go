@@ -234,13 +234,13 @@ func (f *finder) attemptsOf(u unit, s Settings, server started, recipes map[*pro
 // how far they came, whether they asked for their roles, both in words, and the output of one that
 // ended; and the settings with the commands that they take, where those were found out instead.
 func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, asked bool, words, output string, typed *Settings) {
-	run, err := f.commands(s).Runner()
+	run, err := f.apart(s)
 	if err != nil {
 		return listening, false, sentence(err.Error()), "", nil
 	}
 	defer func() { _ = run.Close() }()
 	h := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: deliverLimit})
-	r, err := f.trial(ctx, h, s)
+	r, err := f.trial(ctx, h, run, s)
 	if err != nil {
 		return listening, false, sentence(err.Error()), "", nil
 	}

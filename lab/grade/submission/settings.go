@@ -30,7 +30,7 @@ type Settings struct {
 	Port                  int      // that the source fixes; 0: it takes {port}
 	SubscribeLine         string   // what is typed at a subscriber that takes commands, with {topic}; empty: nothing
 	PublishLine           string   // how a message is typed at a publisher that takes commands, with {text} and {topic}; empty: as it is
-	Second                string   // a second server, which goes on when the first one dies; {port1} is the first one's port; empty: there is none
+	Second                string   // a second server, which goes on when the first one dies; {port1} is the first one's port, and without {port} its source fixes its own; empty: there is none
 	Dialect               any      // how messages look, in the words of a rubric; nil: it is learnt
 
 	Spoken *dialect.Dialect // what Dialect says
@@ -130,7 +130,7 @@ func ParseSettings(name string, data []byte) (Settings, error) {
 	for _, command := range []struct {
 		name string
 		at   at[string]
-	}{{"server", f.Server}, {"client", f.Client}, {"publisher", f.Publisher}, {"subscriber", f.Subscriber}, {"second-server", f.Second}} {
+	}{{"server", f.Server}, {"client", f.Client}, {"publisher", f.Publisher}, {"subscriber", f.Subscriber}} {
 		if command.at.value == "" || s.Port > 0 || typed && command.name != "server" {
 			continue
 		}

@@ -1,6 +1,7 @@
 package submission
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -193,7 +194,9 @@ func (f *finder) servers(ctx context.Context, u unit, one *found, run []string) 
 			}
 		}
 	}
-	slices.SortStableFunc(fixed, func(a, b started) int { return strings.Count(a.command, " ") - strings.Count(b.command, " ") })
+	slices.SortStableFunc(fixed, func(a, b started) int { // the shortest, and none that takes a port for a word of another kind
+		return cmp.Or(strings.Count(a.command, " ")-strings.Count(b.command, " "), strings.Count(a.command, "{port}")-strings.Count(b.command, "{port}"))
+	})
 	if len(fixed) > 0 {
 		first := fixed[0]
 		one.notes = append(one.notes, fmt.Sprintf("The server's port is fixed in its source: %d. It cannot be given as A1 asks for.", first.port))
@@ -233,9 +236,25 @@ func (r listener) said() string {
 	return fmt.Sprintf("runs and listens on no TCP port: %s", lastWords(r.output))
 }
 
-// listen starts a server and waits until it listens.
-func (f *finder) listen(ctx context.Context, dir, command string) (r listener) {
-	run, err := f.commands(Settings{Dir: dir, Server: command, Port: 1}).Runner()
+// listen starts a server and waits until it listens. One that misses something in a network of its own is
+// started again in the machine's, as all are from then on.
+func (f *finder) listen(ctx context.Context, dir, command string) listener {
+	r := f.listenOnce(ctx, dir, command)
+	if r.ended && !f.together && missesNetwork.MatchString(r.output) {
+		f.together = true
+		if again := f.listenOnce(ctx, dir, command); len(again.ports) > 0 {
+			return again
+		}
+		f.together = false
+	}
+	return r
+}
+
+// missesNetwork matches the last words of a program that cannot reach what it wants to.
+var missesNetwork = regexp.MustCompile(`(?i)unreachable|name resolution|name or service not known|UnknownHost|ENOTFOUND|refused`)
+
+func (f *finder) listenOnce(ctx context.Context, dir, command string) (r listener) {
+	run, err := f.apart(Settings{Dir: dir, Server: command, Port: 1})
 	if err != nil {
 		return listener{err: err}
 	}
@@ -249,7 +268,7 @@ func (f *finder) listen(ctx context.Context, dir, command string) (r listener) {
 	}
 	defer func() {
 		if !r.ended && slices.Contains(r.ports, r.asked) {
-			f.keep(&idle{dir, command, r.asked, program})
+			f.keep(&idle{dir, command, r.asked, program, run})
 			return
 		}
 		program.Kill()

@@ -19,9 +19,10 @@ type unit struct {
 	suffix        int    // that the names of its programs end in; -1: none
 	shares        bool   // its folder holds other units, too
 	server        program
-	cast                 // the likeliest
-	others        []cast // that it may be instead
-	roles, topics bool   // whether the sources speak of them
+	spares        []program // other servers, of which one may be the second of two
+	cast                    // the likeliest
+	others        []cast    // that it may be instead
+	roles, topics bool      // whether the sources speak of them
 }
 
 // cast are the programs that talk to a server: one client, or one program for each role, or none.
@@ -171,6 +172,11 @@ func unitsIn(dir, home, docs string, programs []program) []unit {
 			continue
 		}
 		u.server, u.client, u.publisher, u.subscriber = *found, pick(client), pick(publisher), pick(subscriber)
+		for _, p := range programs {
+			if p.role == server && p.source != found.source && p.language == found.language && fits(p) {
+				u.spares = append(u.spares, p)
+			}
+		}
 		u.settleClients()
 		u.otherwise(slices.DeleteFunc(slices.Clone(programs), func(p program) bool { return !fits(p) }))
 		u.divide(docs)

@@ -35,6 +35,13 @@ func (p *Processes) Apart() (Runner, error) {
 	return &apart, nil
 }
 
+// With is the same runner, whose programs are in the network of those of another.
+func (p *Processes) With(other *Processes) *Processes {
+	with := *p
+	with.network = other.network
+	return &with
+}
+
 // Listen opens a port on the proc.Loopback, or one that is given at all addresses: a client that knows
 // its port may know its address, too.
 func (p *Processes) Listen(port int) (listener net.Listener, err error) {

@@ -3,6 +3,9 @@ package runner
 import (
 	"net"
 	"os"
+	"os/exec"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -67,5 +70,29 @@ func TestApartFromTheOthers(t *testing.T) {
 		after, err := os.Readlink(ours)
 		require.NoError(t, err)
 		require.Equal(t, before, after)
+	}
+}
+
+// What a program has open beside the port that it was told is seen, datagrams too.
+func TestBesides(t *testing.T) {
+	if _, err := exec.LookPath("python3"); err != nil || runtime.GOOS != "linux" {
+		t.Skip("this machine has no python3, or does not say what is open: ", err)
+	}
+	const listens = `import socket, sys, time
+all = [socket.create_server(("127.0.0.1", int(sys.argv[1])))]
+if len(sys.argv) > 2:
+    all.append(socket.create_server(("127.0.0.1", 0)) if sys.argv[2] == "tcp" else socket.socket(type=socket.SOCK_DGRAM))
+    if sys.argv[2] == "udp": all[1].bind(("127.0.0.1", 0))
+print("there"); time.sleep(60)`
+	for besides, want := range map[string]bool{"": false, "tcp": true, "udp": true} {
+		p, err := NewProcesses(t.TempDir(), "python3 -c '"+listens+"' {port} "+besides, "")
+		require.NoError(t, err)
+		port, err := p.Port()
+		require.NoError(t, err)
+		program, err := p.Server(t.Context(), port)
+		require.NoError(t, err)
+		require.True(t, program.Output.Wait(t.Context(), func(data []byte) bool { return strings.Contains(string(data), "there") }))
+		assert.Equal(t, want, program.Besides(port), besides)
+		require.NoError(t, p.Close())
 	}
 }

@@ -28,7 +28,7 @@ type Commands struct {
 	Types                 []string // what is typed at a client, in order, as it starts: "{host}", "{port}", "{role}", "{topic}", or fixed text
 	SubscribeLine         string   // what is typed at a subscriber that takes commands, behind Types: "/sub {topic}"; empty: nothing
 	PublishLine           string   // how a message is typed at a publisher that takes commands: "/pub {topic} {text}"; empty: as it is
-	Second                string   // command line of a second server, which goes on when the first one dies: {port1} is the first one's, and {port2} in the other commands this one's; empty: there is none
+	Second                string   // command line of a second server, which goes on when the first one dies: {port1} is the first one's, and {port2} in the other commands this one's; without {port} its source fixes it; empty: there is none
 	Port                  int      // that the source fixes; 0: {port} says it
 
 	// Cage is where the programs run. Whoever made it closes it, behind the runner. nil: in one of the
@@ -102,7 +102,7 @@ func (c Commands) Runner() (*Processes, error) {
 }
 
 // split splits a command into words. One of them has to hold {port}, unless the port is fixed or
-// typed.
+// typed; that of a second server may be fixed alone.
 func (c Commands) split(which, command string) ([]string, error) {
 	parser := shellwords.NewParser()
 	words, err := parser.Parse(command)
@@ -116,7 +116,7 @@ func (c Commands) split(which, command string) ([]string, error) {
 		return nil, fmt.Errorf("the %s's command is empty", which)
 	}
 	typed := which != "server" && slices.Contains(c.Types, "{port}")
-	if c.Port == 0 && !typed && !strings.Contains(strings.ReplaceAll(command, "{port+1}", "{port}"), "{port}") {
+	if c.Port == 0 && !typed && which != "second server" && !strings.Contains(strings.ReplaceAll(command, "{port+1}", "{port}"), "{port}") {
 		return nil, fmt.Errorf("the %s's command %q: expected {port} where the port goes", which, command)
 	}
 	return words, nil

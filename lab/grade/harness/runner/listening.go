@@ -32,18 +32,7 @@ func (p *Program) Ports() (ports []int) {
 // Listening are the addresses at which the program, or what it started, was found to listen, wherever
 // it was told to, the lowest port first. Empty where the system does not say.
 func (p *Program) Listening() (addresses []string) {
-	h, ok := p.handle.(*processHandle)
-	if !ok {
-		return nil
-	}
-	var all []psnet.ConnectionStat
-	for _, pid := range h.process.Members() {
-		connections, err := psnet.ConnectionsPid("tcp", pid)
-		if err != nil {
-			continue // it has ended
-		}
-		all = append(all, connections...)
-	}
+	all := p.connections("tcp")
 	slices.SortStableFunc(all, func(a, b psnet.ConnectionStat) int { return cmp.Compare(a.Laddr.Port, b.Laddr.Port) })
 	for _, c := range all {
 		if c.Status != "LISTEN" {
@@ -58,6 +47,26 @@ func (p *Program) Listening() (addresses []string) {
 		}
 	}
 	return addresses
+}
+
+// connections are those of the program, and of what it started, of a kind: "tcp" or "udp".
+func (p *Program) connections(kind string) (all []psnet.ConnectionStat) {
+	h, ok := p.handle.(*processHandle)
+	if !ok {
+		return nil
+	}
+	for _, pid := range h.process.Members() {
+		if connections, err := psnet.ConnectionsPid(kind, pid); err == nil { // or it has ended
+			all = append(all, connections...)
+		}
+	}
+	return all
+}
+
+// Besides reports whether the program has other ports open than one: where it listens, or for datagrams.
+// Of containers, and of other users' programs, nobody knows.
+func (p *Program) Besides(port int) bool {
+	return len(p.connections("udp")) > 0 || slices.ContainsFunc(p.Ports(), func(other int) bool { return other != port })
 }
 
 // Read is how many bytes of a connection, which Dial made, the server has read so far. An error is
@@ -100,6 +109,16 @@ func (p *Program) Taken(port int) (bool, error) {
 func (p *Program) Unclosed(port int) (int, error) {
 	const closeWait = "08"
 	return p.sockets(port, closeWait)
+}
+
+// Serves reports whether somebody is connected to a port on which the program listens; never where that
+// cannot be seen.
+func (p *Program) Serves() bool {
+	const established = "01"
+	return slices.ContainsFunc(p.Ports(), func(port int) bool {
+		n, err := p.sockets(port, established)
+		return err == nil && n > 0
+	})
 }
 
 // sockets counts those that have a port of their own and are in a state, as the system numbers it.
