@@ -287,7 +287,11 @@ func fillKinds(at map[int]string, most int) []string {
 	}
 	args, seen := make([]string, most), map[string]bool{}
 	for i := range args {
-		if kind := at[i]; kind != "" && !seen[kind] {
+		kind := at[i]
+		if kind == "{port}" && seen[kind] { // it has two
+			kind = "{port+1}"
+		}
+		if kind != "" && !seen[kind] {
 			args[i] = kind
 			seen[kind] = true
 		}

@@ -35,6 +35,7 @@ func TestReadCall(t *testing.T) {
 		"alpha|beta":                                           "alpha",
 		"127.0.0.1 {port},{port2} PUBLISHER SPORTS":            "{host} {port},{port2} {role} {topic}",
 		"127.0.0.1 5001 SPORT":                                 "{host} {port} SPORT",
+		"5000 5001":                                            "{port} {port+1}",
 		"-addr :7000":                                          "-addr :{port}",
 		"":                                                     "",
 	} {
@@ -54,6 +55,7 @@ func TestReadSource(t *testing.T) {
 		{"Python", "host = sys.argv[1]\nport = int(sys.argv[2])\nrole = sys.argv[3].upper()\ntopic = sys.argv[4]", "{host} {port} {role} {topic}"},
 		{"Python", "ip, port, role = sys.argv[1], int(sys.argv[2]), sys.argv[3].upper()", "{host} {port} {role}"},
 		{"Python", "s.connect((sys.argv[1], int(sys.argv[2])))", "{host} {port}"},
+		{"C", "publishers = listening(atoi(argv[1]));\nsubscribers = listening(atoi(argv[2]));", "{port} {port+1}"},
 		{"Python", "_, port, host = sys.argv", "{port} {host}"},
 		{"Python", "args = sys.argv[1:]\nrole = args[0]\nhost = args[1]\nport = int(args[2])", "{role} {host} {port}"},
 		{"Python", "mode, topic = sys.argv[1:]", "{role} {topic}"},

@@ -140,6 +140,13 @@ type started struct {
 func (f *finder) servers(ctx context.Context, u unit, one *found, run []string) []started {
 	var fixed []started
 	calls := u.server.calls(f.guides(u))
+	if _, second := f.portPair(u); second == "" { // a port behind its own is that of another server only where there is one
+		for _, c := range calls {
+			for i, arg := range c.args {
+				c.args[i] = strings.ReplaceAll(arg, "{port2}", "{port+1}")
+			}
+		}
+	}
 	const most = 8
 	for i := 0; i < len(calls) && i < most && f.left(ctx); i++ {
 		c := calls[i]

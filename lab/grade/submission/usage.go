@@ -3,6 +3,7 @@ package submission
 import (
 	"cmp"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"pubsublab/lab/grade/harness"
@@ -35,7 +36,7 @@ func readCall(rest string) (call, bool) {
 	rest = bracketed.ReplaceAllStringFunc(rest, func(in string) string { return strings.ReplaceAll(in, " ", "_") })
 	rest = strings.NewReplacer(`\n`, " ", "'", "", `"`, "", ")", "", "(", "").Replace(rest)
 	var c call
-	flag := ""
+	flag, port := "", 0
 	seen := map[string]bool{}
 	put := func(placeholder string) {
 		seen[placeholder] = true
@@ -111,7 +112,10 @@ func readCall(rest string) (call, bool) {
 			put("{host}:{port}")
 			seen["{port}"] = true
 		case aNumber.MatchString(bare) && !seen["{port}"]:
+			port, _ = strconv.Atoi(bare)
 			put("{port}")
+		case port > 0 && bare == strconv.Itoa(port+1):
+			put("{port+1}")
 		case spelt.MatchString(bare), harness.RoleOf(bare, true) != "" && !seen["{role}"]:
 			put("{role}")
 		case kindOf(bare) != "" && !seen[kindOf(bare)]:
