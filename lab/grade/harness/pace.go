@@ -8,7 +8,10 @@ import (
 
 // Pace is how long the submission was seen to need for a message. A correct server may be slow: all
 // waiting grows with it. Methods may be called concurrently; the zero Pace knows nothing yet.
-type Pace struct{ each, answer atomic.Int64 }
+type Pace struct {
+	each, answer atomic.Int64
+	rounds       atomic.Int32 // whether its clients ask for something before each message: noRounds, inRounds
+}
 
 // saw notes that a message took so long to arrive.
 func (p *Pace) saw(took time.Duration) { raise(&p.each, took) }

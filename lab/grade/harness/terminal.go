@@ -39,9 +39,9 @@ type Terminal struct {
 
 	mu    sync.Mutex
 	typed []dialect.Chunk
-	last  int  // how much was shown when something was typed last
-	each  bool // it asks for the topic of each message
-	role  bool // it asked for its role
+	last  int             // how much was shown when something was typed last
+	asked map[string]bool // what it asked for, as told in introduce
+	rounds
 }
 
 // openTerminal starts a client, and does not wait until it is introduced. The name is unique.
@@ -50,7 +50,7 @@ func (r *ServerRun) openTerminal(ctx context.Context, role, topic, name string) 
 	if err != nil {
 		return nil, err
 	}
-	t := &Terminal{Role: role, Topic: topic, line: r.Runner.Line, name: strings.ReplaceAll(name, " ", ""), relay: l, introduced: make(chan struct{})}
+	t := &Terminal{Role: role, Topic: topic, line: r.Runner.Line, name: strings.ReplaceAll(name, " ", ""), relay: l, introduced: make(chan struct{}), asked: map[string]bool{}}
 	if t.Program, err = l.run.Client(ctx, l.address(), role, topic); err != nil {
 		l.close()
 		return nil, err
@@ -81,6 +81,7 @@ func (t *Terminal) introduce(types []string, a answers) {
 	address := strings.NewReplacer("{host}", a.Host, "{port}", a.Port)
 	var question string // for the role
 	var others []string // ways to spell the role that were not tried
+	told := map[string]bool{"role": slices.Contains(types, a.Role), "topic": slices.Contains(types, a.Topic)}
 	t.starts()
 	for _, line := range types {
 		t.waits(unasked, never)
@@ -90,6 +91,7 @@ func (t *Terminal) introduce(types []string, a answers) {
 			_, question = lastLine(shown)
 			others = spellings(a.Role, shown)
 			line, others = others[0], others[1:]
+			a.Role = line
 		}
 		if t.enter(line, line) != nil {
 			break // it has ended
@@ -102,36 +104,35 @@ func (t *Terminal) introduce(types []string, a answers) {
 		}()
 	})
 	defer once()
-	told := map[string]bool{"role": slices.Contains(types, a.Role), "topic": slices.Contains(types, a.Topic)}
 	const most = 1000 // so that a client that goes on asking for the same is not answered for ever
 	for range most {
-		t.waits(unasked/2, t.registered)
+		t.waits(unasked/2, func() bool { return t.registered() && !t.asksEach() })
+		length := t.Program.Output.Len()
 		shown := t.shown()
 		kind := asked(shown, told)
 		if kind == "" {
 			kind = asked(overtaken(shown, t.heard()), told)
 		}
 		_, line := lastLine(shown)
-		switch {
-		case kind == "role":
-			question, others = line, spellings(a.Role, shown)
-		case kind == "" && line == question && len(others) > 0 && waiting.MatchString(line):
-			kind = "role" // it does not take it spelt as it was
-		}
 		if kind == "role" {
+			question, others = line, spellings(a.Role, shown)
+		}
+		switch again := kind == "" && line == question && waiting.MatchString(line); {
+		case again && t.hasSaid():
+			kind = "role" // and the same
+		case kind == "role", again && len(others) > 0 && !accepts.MatchString(shown):
+			kind = "role" // it does not take it spelt as it was, where it asks again
 			a.Role, others = others[0], others[1:]
 		}
 		if kind == "" {
 			once()
-			if !t.more() {
+			t.asksNoMore()
+			if !t.more(length) {
 				return
 			}
 			continue
 		}
-		t.mu.Lock()
-		t.each = t.each || kind == "topic" && told[kind]
-		t.role = t.role || kind == "role"
-		t.mu.Unlock()
+		t.answers(kind, shown, told[kind])
 		told[kind] = true
 		if t.enter(a.to(kind), a.to(kind)) != nil {
 			return
@@ -174,9 +175,8 @@ func (t *Terminal) waits(silence time.Duration, is func() bool) {
 
 func never() bool { return false }
 
-// more waits until the client shows more, and returns false when it ends before.
-func (t *Terminal) more() bool {
-	now := t.Program.Output.Len()
+// more waits until the client shows more than so many bytes, and returns false when it ends before.
+func (t *Terminal) more(now int) bool {
 	t.listens.Store(true)
 	defer t.listens.Store(false)
 	return t.Program.Output.Wait(context.Background(), func(data []byte) bool { return len(data) > now })
@@ -216,18 +216,6 @@ func (t *Terminal) await(ctx context.Context) {
 	case <-t.Program.Done():
 	case <-ctx.Done():
 	}
-}
-
-// say types a message. A client that asks for the topic of each is answered first.
-func (t *Terminal) say(text string) error {
-	t.await(context.Background())
-	t.mu.Lock()
-	each := t.each
-	t.mu.Unlock()
-	if each {
-		t.waits(unasked, never)
-	}
-	return t.enter(t.command(text), text)
 }
 
 // command is what is typed for messages, a line each. The word that ends a client, and an empty line, are
@@ -281,11 +269,11 @@ func (t *Terminal) port() string {
 // that nothing is known of what they say.
 func (t *Terminal) Direct() bool { return len(t.relay.connections()) == 0 }
 
-// AskedRole reports whether the client asked for its role so far.
-func (t *Terminal) AskedRole() bool {
+// Asked reports whether the client asked for its "role", or its "topic", so far.
+func (t *Terminal) Asked(kind string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.role
+	return t.asked[kind]
 }
 
 // Settled waits until the client has connected and nothing more goes either way, as when it has

@@ -62,7 +62,8 @@ type found struct {
 	unit     unit
 	settings Settings
 	level    level
-	sure     bool   // the command says who is what, and nothing of it was guessed
+	sure     bool // the command says who is what, and nothing of it was guessed
+	asks     asks
 	why      string // it cannot be started
 	output   string
 	notes    []string
@@ -97,9 +98,23 @@ func (f *finder) search(ctx context.Context, s *Submission) {
 	}
 	s.Settings, s.Why, s.Output, s.Where, s.Task = best.settings, best.why, best.output, best.unit.dir, best.unit.task
 	s.Notes, s.Doubt = best.notes, best.doubt()
+	if s.Task == 0 && best.level > listening && best.unit.progress() == topicsStep && (best.asks.topic || s.tellsTopic()) {
+		s.Task = topicsStep
+		s.Notes = append(s.Notes, "Its clients are told a topic, so it is step 3, although nothing in it says so.")
+	}
 	if len(units) > 1 {
 		s.Notes = append(s.Notes, f.choice(units, best.unit))
 	}
+}
+
+// topicsStep is the step of the course that is about topics.
+const topicsStep = 3
+
+// tellsTopic reports whether clients are told a topic on their command line, or by what is typed.
+func (s Settings) tellsTopic() bool {
+	return slices.ContainsFunc(append(s.Types, s.Client, s.Publisher, s.Subscriber, s.SubscribeLine, s.PublishLine), func(line string) bool {
+		return strings.Contains(line, "{topic}")
+	})
 }
 
 // doubt says why it is not certain that clients are in the roles that they should be in; empty where it

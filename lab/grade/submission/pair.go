@@ -95,7 +95,8 @@ func (f *finder) clients(ctx context.Context, u unit, one *found, s Settings, se
 			continue
 		}
 		if reached > one.level {
-			one.level, one.settings, one.sure = reached, a.settings, (asked || a.sure && a.roles) && !listed(output).both()
+			one.level, one.settings, one.asks = reached, a.settings, asked
+			one.sure = (asked.role || a.sure && a.roles) && !listed(output).both()
 		}
 		if one.level >= u.goal() {
 			break
@@ -230,26 +231,29 @@ func (f *finder) attemptsOf(u unit, s Settings, server started, recipes map[*pro
 	return all
 }
 
+// asks is what all of some clients asked for at their terminals.
+type asks struct{ role, topic bool }
+
 // pair runs the server with a subscriber and a publisher at terminals, and types a message. It returns
-// how far they came, whether they asked for their roles, both in words, and the output of one that
+// how far they came, what they asked for, both in words, and the output of one that
 // ended; and the settings with the commands that they take, where those were found out instead.
-func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, asked bool, words, output string, typed *Settings) {
+func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, asked asks, words, output string, typed *Settings) {
 	run, err := f.apart(s)
 	if err != nil {
-		return listening, false, sentence(err.Error()), "", nil
+		return listening, asks{}, sentence(err.Error()), "", nil
 	}
 	defer func() { _ = run.Close() }()
 	h := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: deliverLimit})
 	r, err := f.trial(ctx, h, run, s)
 	if err != nil {
-		return listening, false, sentence(err.Error()), "", nil
+		return listening, asks{}, sentence(err.Error()), "", nil
 	}
 	defer r.Close()
 	limited, cancel := context.WithTimeout(ctx, listenLimit)
 	up := harness.Poll(limited, func() bool { return !r.Running() || slices.Contains(r.Program.Ports(), r.Port) })
 	cancel()
 	if !up || !r.Running() {
-		return nothingYet, false, "the server did not listen this time.", string(r.Program.Output.Bytes()), nil
+		return nothingYet, asks{}, "the server did not listen this time.", string(r.Program.Output.Bytes()), nil
 	}
 	roles := []string{runner.Subscriber, runner.Publisher}
 	if !u.roles {
@@ -259,7 +263,7 @@ func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, a
 	defer cancel()
 	all, err := r.JoinTerminals(limited, roles...)
 	if err != nil {
-		return listening, false, sentence(err.Error()), "", nil
+		return listening, asks{}, sentence(err.Error()), "", nil
 	}
 	told := s.PublishLine != "" || !u.roles // there is nothing to find out about commands
 	lists := listed(string(all[0].Received.Bytes()))
@@ -275,7 +279,10 @@ func (f *finder) pair(ctx context.Context, u unit, s Settings) (reached level, a
 	if typed != nil {
 		words = fmt.Sprintf("they take commands: %s, and %s.", typed.SubscribeLine, typed.PublishLine)
 	}
-	asked = !slices.ContainsFunc(all, func(p *harness.Participant) bool { return !p.Terminal().AskedRole() })
+	asked = asks{role: true, topic: true}
+	for _, p := range all {
+		asked.role, asked.topic = asked.role && p.Terminal().Asked("role"), asked.topic && p.Terminal().Asked("topic")
+	}
 	return reached, asked, words, output, typed
 }
 

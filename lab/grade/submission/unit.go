@@ -329,7 +329,7 @@ func stepOf(dir string) (task int) {
 func (u unit) progress() int {
 	switch {
 	case u.topics && u.roles:
-		return 3
+		return topicsStep
 	case u.roles:
 		return 2
 	}
