@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"pubsublab/lab/grade"
@@ -21,7 +22,7 @@ import (
 // classFlags are about what a whole class handed in.
 type classFlags struct {
 	Class          string        `type:"path" placeholder:"DIR" help:"Grade a class: each folder, .zip and .tar.gz in DIR, or in a .zip of all, is a submission. What was graded before and has not changed is kept."`
-	Jobs           int           `default:"2" help:"How many submissions of a class are graded at once (${default})."`
+	Jobs           int           `placeholder:"N" help:"How many submissions of a class are graded at once (default: three for every two processors; with --as, one for each user)."`
 	TimeLimit      time.Duration `placeholder:"TIME" help:"Stop grading a submission after this long, and report what was found so far (default: none; of a class 5m)."`
 	ClassTimeLimit time.Duration `placeholder:"TIME" help:"Stop grading a class after this long; run it again to go on (default: none)."`
 }
@@ -33,7 +34,7 @@ const classLimit = 5 * time.Minute
 // check returns what is wrong with the flags.
 func (c *classFlags) check() error {
 	switch {
-	case c.Jobs < 1:
+	case c.Jobs < 0:
 		return fmt.Errorf("--jobs is %d, expected 1 or more", c.Jobs)
 	case c.TimeLimit < 0:
 		return fmt.Errorf("--time-limit is %v, expected 0 or more", c.TimeLimit)
@@ -49,6 +50,18 @@ func within(ctx context.Context, limit time.Duration, flag string) (context.Cont
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeoutCause(ctx, limit, fmt.Errorf("the time limit of %v was over (%s)", limit, flag))
+}
+
+// jobs is how many submissions are graded at once. One that works keeps two thirds of a processor busy,
+// and one with a fault less: the rest of the time they wait.
+func (g *grading) jobs() int {
+	switch {
+	case g.Jobs > 0:
+		return g.Jobs
+	case g.users != nil:
+		return cap(g.users)
+	}
+	return max(2, runtime.GOMAXPROCS(0)*3/2)
 }
 
 // class grades what a class handed in.
@@ -73,7 +86,7 @@ func (g *grading) class(ctx context.Context) error {
 	}
 	bar := newGradeBar(os.Stderr, len(submissions))
 	c, err := class.Run(ctx, submissions, class.Options{
-		Out: g.Out, Jobs: g.Jobs, Key: key,
+		Out: g.Out, Jobs: g.jobs(), Key: key,
 		Grade: func(ctx context.Context, s class.Submission, dir string) (*grade.Result, []string, error) {
 			return g.one(ctx, dir, s.Name, listeners{
 				step:  bar.part(number[s.Name], s.Name),

@@ -5,12 +5,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"pubsublab/lab/grade/cage"
 	"pubsublab/lab/grade/rubric"
 	"pubsublab/lab/grade/submission"
 )
@@ -33,7 +35,7 @@ func TestGradeUsage(t *testing.T) {
 		"--class: expected --server-cmd, which is run in each folder":                  func(g *grading) { g.Class, g.ServerCmd, g.ClientCmd, g.ServerImage = ".", "", "", "server" },
 		`the second server's command "./server": expected {port}`:                      func(g *grading) { g.SecondCmd = "./server" },
 		"--second-server-cmd: expected --server-cmd, too":                              func(g *grading) { g.Dir, g.ServerCmd, g.ClientCmd, g.SecondCmd = ".", "", "", "./server {port}" },
-		"--jobs is 0, expected 1 or more":                                              func(g *grading) { g.Jobs = 0 },
+		"--jobs is -1, expected 1 or more":                                             func(g *grading) { g.Jobs = -1 },
 		"--timeout is 1ms, expected 100ms to 1m":                                       func(g *grading) { g.Timeout = time.Millisecond },
 		"--fail-under is 101, expected 0 to 100":                                       func(g *grading) { g.FailUnder = 101 },
 		`the server's command "./server": expected {port}`:                             func(g *grading) { g.ServerCmd = "./server" },
@@ -45,6 +47,14 @@ func TestGradeUsage(t *testing.T) {
 	} {
 		assert.ErrorContains(t, usual(change).Validate(), says)
 	}
+}
+
+// Processors are kept busy, unless somebody says how many submissions are graded at once, or there are
+// only so many users.
+func TestJobs(t *testing.T) {
+	assert.GreaterOrEqual(t, (&grading{}).jobs(), max(2, runtime.GOMAXPROCS(0)))
+	assert.Equal(t, 1, (&grading{classFlags: classFlags{Jobs: 1}}).jobs())
+	assert.Equal(t, 3, (&grading{caging: caging{users: make(chan *cage.User, 3)}}).jobs())
 }
 
 // TestGradeTakesTheStepsRubric: a single folder that says its step is graded as that, unless somebody
