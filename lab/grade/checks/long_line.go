@@ -33,7 +33,7 @@ func runLongLine(ctx context.Context, g *Suite) (*harness.Finding, error) {
 		fmt.Fprintf(&text, " %d", i)
 	}
 	m := publishers[0].Next(text.String())
-	limited, cancel := context.WithTimeout(ctx, harness.BonusTimeout)
+	limited, cancel := r.WithTimeout(ctx)
 	defer cancel()
 	if r.Say(limited, m) == nil && harness.Poll(limited, func() bool { return arrived(string(subscribers[0].Received.Bytes()), m.Text) }) {
 		return nil, nil
