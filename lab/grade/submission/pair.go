@@ -1,6 +1,7 @@
 package submission
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -119,7 +120,7 @@ func (f *finder) clients(ctx context.Context, u unit, one *found, s Settings, se
 		if reached >= shown && a.sure { // it was told all, and the fault is elsewhere
 			queue = slices.DeleteFunc(queue, func(b attempt) bool { return b.args != a.args || !b.sure })
 		}
-		if wrong := missing(output); wrong != "" && reached < connected {
+		if wrong := cmp.Or(missing(output), refused(output)); wrong != "" && reached < connected {
 			one.why, one.output = wrong, output
 			break
 		}

@@ -185,6 +185,13 @@ func TestMissing(t *testing.T) {
 	}
 }
 
+// A source that Python does not take is told from one that fails while it runs.
+func TestRefused(t *testing.T) {
+	const source = "  File \"/a/publisher.py\", line 25\r\n    print(f\"{event.get(\"m\")}\")\r\n                          ^\r\nSyntaxError: f-string: unmatched '('\r\n"
+	assert.Equal(t, "Python here does not take publisher.py: SyntaxError: f-string: unmatched '(' (line 25). It is a mistake, or written for another version.", refused(source))
+	assert.Empty(t, refused("Traceback (most recent call last):\n  File \"/a/b.py\", line 3, in <module>\n    main()\nOSError: [Errno 111] Connection refused\n"))
+}
+
 func TestMainClass(t *testing.T) {
 	assert.Equal(t, "Server", mainClass("class Handler { void run() {} }\npublic class Server { static class Inner {} public static void main(String[] a) {} }"))
 	assert.Equal(t, "a.b.C", mainClass("package a.b;\npublic class C { String s = \"}\"; public static final void main(String... a) {} }"))

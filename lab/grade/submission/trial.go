@@ -396,3 +396,13 @@ func missing(output string) string {
 	}
 	return ""
 }
+
+// refused says what Python has against a source, whatever its arguments; empty where it has nothing.
+func refused(output string) string {
+	if found := notPython.FindStringSubmatch(output); found != nil {
+		return fmt.Sprintf("Python here does not take %s: %s (line %s). It is a mistake, or written for another version.", path.Base(found[1]), found[3], found[2])
+	}
+	return ""
+}
+
+var notPython = regexp.MustCompile(`(?m)^  File "([^"]+)", line (\d+)\s*\n(?:    .*\n){0,2}((?:Syntax|Indentation|Tab)Error: [^\r\n]*)`)
