@@ -198,8 +198,8 @@ func (p *pair) join(ctx context.Context, roles ...string) (deaf, f *harness.Find
 			left = append(left, missing...)
 		}
 	}
-	if f := p.ended(); f != nil {
-		f.Excerpt = p.Ended()
+	if f := p.ended(); f != nil { // of what its own clients said
+		f.Excerpt, f.Certain = p.Ended(), true
 		return nil, f
 	}
 	publishers = slices.DeleteFunc(publishers, func(from *harness.Participant) bool {

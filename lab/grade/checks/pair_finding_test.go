@@ -32,3 +32,20 @@ func TestClientsThatEndWithTheServer(t *testing.T) {
 	assert.Contains(t, f.What, "The server ended with exit code 0")
 	assert.Contains(t, f.Cause, "ends itself")
 }
+
+// A server that ends while its own clients talk to it is at fault, whatever they say.
+func TestACrashIsCertain(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	run, err := runner.NewProcesses(t.TempDir(), "sh -c 'sleep 1; exit 3' {port}", "sh -c 'cat' {host} {port} {role}")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, run.Close()) })
+	r, err := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: time.Second}).Start(t.Context(), "crash")
+	require.NoError(t, err)
+	t.Cleanup(r.Close)
+	_, f := (&pair{ServerRun: r, left: map[string]bool{}}).join(t.Context(), runner.Subscriber, runner.Publisher)
+	require.NotNil(t, f)
+	assert.Contains(t, f.What, "The server ended with exit code 3")
+	assert.True(t, f.Certain)
+}
