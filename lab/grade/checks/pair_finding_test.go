@@ -49,3 +49,27 @@ func TestACrashIsCertain(t *testing.T) {
 	assert.Contains(t, f.What, "The server ended with exit code 3")
 	assert.True(t, f.Certain)
 }
+
+// A subscriber that says something about terminate, and goes on, reads what is typed.
+func TestSubscriberThatGoesOn(t *testing.T) {
+	if _, err := exec.LookPath("sh"); err != nil {
+		t.Skip(err)
+	}
+	for does, says := range map[string]string{"sleep 60": "waits for messages only", "read word; echo bye; sleep 60": "It reads what is typed"} {
+		t.Run(does, func(t *testing.T) {
+			t.Parallel()
+			run, err := runner.NewProcesses(t.TempDir(), "sh -c 'sleep 60' {port}", "sh -c '"+does+"' {host} {port} {role}")
+			require.NoError(t, err)
+			t.Cleanup(func() { assert.NoError(t, run.Close()) })
+			r, err := harness.New(harness.Config{Runner: run, Seed: 1, Timeout: time.Second}).Start(t.Context(), "goes-on")
+			require.NoError(t, err)
+			t.Cleanup(r.Close)
+			p := &pair{ServerRun: r, left: map[string]bool{}}
+			p.subscribers, err = r.JoinTerminals(t.Context(), runner.Subscriber)
+			require.NoError(t, err)
+			f := p.subscriberTerminates(t.Context())
+			require.NotNil(t, f)
+			assert.Contains(t, f.Cause, says)
+		})
+	}
+}

@@ -127,12 +127,20 @@ var pairTerminateSubscriber = Check{
 	Needs:  []string{"pair-terminate"},
 	Client: true,
 	Pair:   true,
-	Run: onLeaver(1, 2, func(ctx context.Context, p *pair) *harness.Finding {
-		if c, ended := p.leaves(ctx, runner.Subscriber, byTerminate); !ended {
-			return p.goesOn(c, "terminate was typed", "A subscriber waits for messages only: it needs a thread that reads what is typed, too.")
-		}
+	Run:    onLeaver(1, 2, func(ctx context.Context, p *pair) *harness.Finding { return p.subscriberTerminates(ctx) }),
+}
+
+func (p *pair) subscriberTerminates(ctx context.Context) *harness.Finding {
+	shown := p.subscribers[len(p.subscribers)-1].Received.Len()
+	c, ended := p.leaves(ctx, runner.Subscriber, byTerminate)
+	if ended {
 		return nil
-	}),
+	}
+	cause := "A subscriber waits for messages only: it needs a thread that reads what is typed, too."
+	if c.Received.Len() > shown {
+		cause = "It reads what is typed, and goes on: it does not take the word, or waits for another thread that does not end (make it a daemon)."
+	}
+	return p.goesOn(c, "terminate was typed", cause)
 }
 
 // pairInterruptPublisher is the check pair-interrupt-publisher:
