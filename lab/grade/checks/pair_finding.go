@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -18,9 +19,15 @@ func (p *pair) silent(from, to *harness.Participant) *harness.Finding {
 			Cause: p.where(from, to, ""),
 		}
 	}
+	if to.Closed() { // which was seen before the message got anywhere
+		limited, cancel := context.WithTimeout(context.Background(), p.Timeout/4)
+		defer cancel()
+		p.Poll(limited, func() bool { up, _ := from.Terminal().Carried(last(from)); return up || from.Closed() })
+	}
 	f.Excerpt = p.story(from, to, last(from))
 	up, _ := from.Terminal().Carried(last(from))
 	_, down := to.Terminal().Carried(last(from))
+	up = up && !(to.Closed() && from.Terminal().Dropped())
 	f.Certain = !p.Running() || up || down // a client that ended may have been started in the wrong way
 	return f
 }

@@ -158,7 +158,7 @@ func runPairWorks(ctx context.Context, g *Suite) (*harness.Finding, error) {
 	if f == nil || err != nil {
 		return f, err
 	}
-	if one, err := g.oneAtATime(ctx); one != nil || err != nil { // which says more
+	if one, err := g.plainFault(ctx); one != nil || err != nil { // which says more
 		return one, err
 	}
 	return f, nil

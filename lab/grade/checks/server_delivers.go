@@ -53,7 +53,7 @@ func runServerDelivers(ctx context.Context, g *Suite) (*harness.Finding, error) 
 		g.terminals.Store(true)
 		return nil, nil
 	}
-	if f, err := g.oneAtATime(ctx); f != nil || err != nil {
+	if f, err := g.plainFault(ctx); f != nil || err != nil {
 		return f, err
 	}
 	what := "No message of a publisher reached a subscriber, in any of the ways that submissions talk."

@@ -19,6 +19,23 @@ type argvUse struct {
 	all      *regexp.Regexp // a statement that takes them all: names, and the first index; nil: there is none
 }
 
+// mainArguments matches where a main function names its arguments.
+var mainArguments = regexp.MustCompile(`\bmain\s*\(\s*(?:final\s+)?String\s*(?:\[\s*\]|\.{3})\s*(\w+)|\bmain\s*\(\s*(?:const\s+)?int\s+(\w+)\s*,\s*(?:const\s+)?char\s*(?:const\s*)?\*+\s*(?:const\s*)?(\w+)`)
+
+// usualNames is a source whose main function calls its arguments as most do.
+func usualNames(text string) string {
+	found := mainArguments.FindStringSubmatch(text)
+	if found == nil {
+		return text
+	}
+	for i, usual := range []string{"args", "argc", "argv"} {
+		if name := found[i+1]; name != "" && name != usual {
+			text = regexp.MustCompile(`\b`+name+`(\s*\[|\.length|\s*[!<>=]=?)`).ReplaceAllString(text, usual+"$1")
+		}
+	}
+	return text
+}
+
 // sliced is a name for the arguments alone.
 var sliced = regexp.MustCompile(`(\w+)\s*(?::\s*[\w<>&\[\]]+\s*)?:?=\s*(?:sys\.argv\[1:\]|os\.Args\[1:\]|flag\.Args\(\)|process\.argv\.slice\(2\)|(?:std::)?env::args\(\)\.skip\(1\))`)
 
@@ -276,7 +293,7 @@ var (
 	// asService matches what stands before the second one that is.
 	asService = regexp.MustCompile(`getaddrinfo\s*\([^,()]*,\s*$`)
 	// asNumber matches what stands before an argument that is made a number.
-	asNumber = regexp.MustCompile(`(?i)(?:\bint|atoi|parseInt|stoi|Number|htons|parse::<u16>|valueOf)\s*\(\s*$`)
+	asNumber = regexp.MustCompile(`(?i)(?:\bint|atoi|parseInt|stoi|Number|htons|parse::<u16>|valueOf)\s*\(\s*(?:sys\.)?$`)
 )
 
 // fillKinds are the arguments of a source, those that nothing tells in the order of the assignment.

@@ -95,9 +95,13 @@ func (f *finder) clients(ctx context.Context, u unit, one *found, s Settings, se
 			queue = append([]attempt{{*typed, a.from + ", and it takes commands", a.args, a.sure, true}}, queue...)
 			continue
 		}
+		told := asked.role || a.sure && a.roles
+		if reached == dropped && (told || a.roles && a.from != guess) { // the way of calling is hardly the reason
+			reached = connected
+		}
 		if reached > one.level {
 			one.level, one.settings, one.asks = reached, a.settings, asked
-			one.sure = (asked.role || a.sure && a.roles) && !listed(output).both()
+			one.sure = told && !listed(output).both()
 		}
 		if one.level >= u.goal() {
 			break
@@ -329,7 +333,11 @@ func (f *finder) talk(ctx context.Context, u unit, r *harness.ServerRun, all []*
 			p := all[ended].Terminal().Program
 			<-p.Done()
 			output := string(p.Output.Bytes())
-			return min(reached, listening), fmt.Sprintf("%s ended %v: %s", strings.TrimRight(all[ended].Name, " 0123456789"), p.Exit(), lastWords(output)), output
+			reached = listening
+			if slices.ContainsFunc(all, func(p *harness.Participant) bool { return p.Terminal().Dropped() }) {
+				reached = dropped
+			}
+			return reached, fmt.Sprintf("%s ended %v: %s", strings.TrimRight(all[ended].Name, " 0123456789"), p.Exit(), lastWords(output)), output
 		}
 		if reached < connected && !publisher.Terminal().Direct() && !first.Terminal().Direct() {
 			reached, words = connected, "the clients connected, and no message arrived."

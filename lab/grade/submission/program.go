@@ -204,7 +204,7 @@ func (t *tree) programs() []program {
 		if language == "" {
 			language = scriptLanguage(t.texts[name])
 		}
-		text := withoutComments(language, t.texts[name])
+		text := usualNames(withoutComments(language, t.texts[name]))
 		if language == "" || !hasMain(language, text) || imported[name] && !strings.Contains(text, "__main__") {
 			continue
 		}

@@ -55,6 +55,8 @@ func TestReadSource(t *testing.T) {
 		{"Python", "host = sys.argv[1]\nport = int(sys.argv[2])\nrole = sys.argv[3].upper()\ntopic = sys.argv[4]", "{host} {port} {role} {topic}"},
 		{"Python", "ip, port, role = sys.argv[1], int(sys.argv[2]), sys.argv[3].upper()", "{host} {port} {role}"},
 		{"Python", "s.connect((sys.argv[1], int(sys.argv[2])))", "{host} {port}"},
+		{"Java", "public static void main(String[] a) throws IOException {\nSocket s = new Socket(a[0], Integer.parseInt(a[1]));\nString role = a[2];", "{host} {port} {role}"},
+		{"C", "int main(int ac, char **av) {\nhost = av[1]; port = atoi(av[2]);", "{host} {port}"},
 		{"C", "publishers = listening(atoi(argv[1]));\nsubscribers = listening(atoi(argv[2]));", "{port} {port+1}"},
 		{"Python", "_, port, host = sys.argv", "{port} {host}"},
 		{"Python", "args = sys.argv[1:]\nrole = args[0]\nhost = args[1]\nport = int(args[2])", "{role} {host} {port}"},
@@ -73,7 +75,7 @@ func TestReadSource(t *testing.T) {
 		{"Node", "const port = Number(process.argv[3]);\nconst host = process.argv[2];", "{host} {port}"},
 		{"Python", `p = argparse.ArgumentParser()` + "\n" + `p.add_argument("host")` + "\n" + `p.add_argument("--port", "-p")`, "{host} --port {port}"},
 	} {
-		p := program{language: test.language, role: client, text: test.source}
+		p := program{language: test.language, role: client, text: usualNames(test.source)}
 		calls, _ := p.readSource()
 		if assert.NotEmpty(t, calls, test.source) {
 			last := calls[len(calls)-1]

@@ -22,6 +22,7 @@ type level int
 const (
 	nothingYet level = iota
 	listening        // the server takes connections
+	dropped          // the server ends the connection of a client
 	connected        // a client connects and stays
 	shown            // what is typed at a client is shown by the server
 	delivered        // what is typed at a publisher is shown at a subscriber
