@@ -2,6 +2,7 @@ package proc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -20,22 +21,31 @@ const lowestPort, highestPort = 10_000, 32_767
 // before it has given all others.
 var ports atomic.Uint32
 
-func init() { ports.Store(rand.Uint32()) }
+func init() { ports.Store(rand.Uint32() &^ 1) }
 
 // FreePort finds a port that is free just now at an address of this machine, "" for all of its
 // addresses. It is one that no system gives to an outgoing connection, because one of those could
 // take it before the program listens, or between its end and its successor's start; and not one
 // that is still reserved for a connection that ended, since a program need not be able to take it.
-// It may be called concurrently.
+// The one behind it is free, too, and given to nobody: some servers listen at both. It may be called
+// concurrently.
 func FreePort(ctx context.Context, ip string) (port int, err error) {
 	const tries = 100
 	for range tries {
-		port = lowestPort + int(ports.Add(1)%(highestPort-lowestPort+1))
-		var listener net.Listener
-		fresh := net.ListenConfig{Control: refuseReserved}
-		if listener, err = fresh.Listen(ctx, "tcp", net.JoinHostPort(ip, strconv.Itoa(port))); err == nil {
-			return port, listener.Close()
+		port = lowestPort + int(ports.Add(2)%(highestPort-lowestPort+1))
+		if err = errors.Join(free(ctx, ip, port), free(ctx, ip, port+1)); err == nil {
+			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port found: %w", err)
+}
+
+// free is an error where a port is not.
+func free(ctx context.Context, ip string, port int) error {
+	fresh := net.ListenConfig{Control: refuseReserved}
+	listener, err := fresh.Listen(ctx, "tcp", net.JoinHostPort(ip, strconv.Itoa(port)))
+	if err != nil {
+		return err
+	}
+	return listener.Close()
 }

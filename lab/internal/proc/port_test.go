@@ -39,6 +39,7 @@ func TestPortsDiffer(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, seen[port], "port %d was given twice", port)
 		assert.True(t, port >= 10_000 && port <= 32_767, "port %d is one that systems give to outgoing connections", port)
+		assert.False(t, seen[port-1] || seen[port+1], "one of those beside %d was given, too", port)
 		seen[port] = true
 	}
 }

@@ -55,15 +55,7 @@ func (p *Processes) Port() (int, error) {
 	if p.port > 0 {
 		return p.port, nil
 	}
-	port, err := proc.FreePort(context.Background(), "")
-	for err == nil && p.TwoPorts() { // and nobody else is given the one behind it
-		var next int
-		if next, err = proc.FreePort(context.Background(), ""); next == port+1 {
-			break
-		}
-		port = next
-	}
-	return port, err
+	return proc.FreePort(context.Background(), "")
 }
 
 // Server starts the server's command.
