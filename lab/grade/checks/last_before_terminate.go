@@ -12,11 +12,12 @@ import (
 //
 //	publisher ──m1, m2, m3, terminate──▶ server ──m1, m2, m3──▶ subscriber
 var lastBeforeTerminate = Check{
-	ID:    "last-before-terminate",
-	Title: "the last message before terminate arrives",
-	From:  "A4, A7",
-	Needs: []string{"server-delivers"},
-	Run:   runLastBeforeTerminate,
+	ID:     "last-before-terminate",
+	Title:  "the last message before terminate arrives",
+	From:   "A4, A7",
+	Needs:  []string{"server-delivers"},
+	Echoes: []string{"pair-delivers", "all-receive-all"},
+	Run:    runLastBeforeTerminate,
 }
 
 // goodbye lets a publisher say a few messages and terminate, as quickly as the framing allows.

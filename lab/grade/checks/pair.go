@@ -119,21 +119,37 @@ func (g *Suite) startPair(ctx context.Context) (*harness.ServerRun, error) {
 
 // newPair starts the server, and two publishers and two subscribers, and waits until messages
 // arrive.
+//
+// Where a subscriber that comes first is turned away, or ends the server, and others can be served behind
+// a publisher, that is what the pair is deaf for, and the others are looked at.
 func (g *Suite) newPair(ctx context.Context) (*pair, *harness.Finding, error) {
+	p, f, broke, err := g.pairOf(ctx, runner.Subscriber, runner.Publisher, runner.Subscriber, runner.Publisher)
+	if broke {
+		if other, again, _, err := g.pairOf(ctx, runner.Publisher, runner.Subscriber, runner.Publisher, runner.Subscriber); again == nil && err == nil {
+			other.deaf = f
+			return other, nil, nil
+		}
+	}
+	return p, f, err
+}
+
+// pairOf is newPair with clients that come in an order. It reports whether the server or a client ended,
+// where nothing works.
+func (g *Suite) pairOf(ctx context.Context, roles ...string) (p *pair, f *harness.Finding, broke bool, err error) {
 	r, err := g.startPair(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, false, err
 	}
-	p := &pair{ServerRun: r, left: map[string]bool{}}
-	f := r.Listens(ctx)
-	if f == nil {
-		p.deaf, f = p.join(ctx, runner.Subscriber, runner.Publisher, runner.Subscriber, runner.Publisher)
+	p = &pair{ServerRun: r, left: map[string]bool{}}
+	if f = r.Listens(ctx); f == nil {
+		p.deaf, f = p.join(ctx, roles...)
+		broke = f != nil && (!r.Running() || slices.ContainsFunc(r.Participants, (*harness.Participant).Closed))
 	}
 	if f != nil {
 		r.Close()
-		return nil, f, nil
+		return nil, f, broke, nil
 	}
-	return p, nil, nil
+	return p, nil, false, nil
 }
 
 // complete sees to it that there are at least so many that work, as far as that can be had.

@@ -14,13 +14,14 @@ import (
 //	Ctrl+C at the server, clients connected
 //	server is started again on its port; newcomers are served
 var restartsAtOnce = Check{
-	ID:    "restarts-at-once",
-	Title: "the server can be started again at once on its port",
-	From:  "A4",
-	Needs: []string{"server-delivers"},
-	Own:   true,
-	First: true,
-	Run:   runRestartsAtOnce,
+	ID:     "restarts-at-once",
+	Title:  "the server can be started again at once on its port",
+	From:   "A4",
+	Needs:  []string{"server-delivers"},
+	Echoes: []string{"pair-delivers", "all-receive-all"},
+	Own:    true,
+	First:  true,
+	Run:    runRestartsAtOnce,
 }
 
 func runRestartsAtOnce(ctx context.Context, g *Suite) (*harness.Finding, error) {

@@ -13,11 +13,12 @@ import (
 //	subscriber, publisher ──role──▶ server
 //	publisher ──m──▶ server ──m──▶ subscriber
 var silentClient = Check{
-	ID:    "silent-client",
-	Title: "a client that has not told its role yet holds nobody up",
-	From:  "A5, A10",
-	Needs: []string{"server-delivers"},
-	Run:   runSilentClient,
+	ID:     "silent-client",
+	Title:  "a client that has not told its role yet holds nobody up",
+	From:   "A5, A10",
+	Needs:  []string{"server-delivers"},
+	Echoes: []string{"pair-delivers", "all-receive-all"},
+	Run:    runSilentClient,
 }
 
 func runSilentClient(ctx context.Context, g *Suite) (*harness.Finding, error) {

@@ -33,6 +33,21 @@ func (t *Terminal) registers() {
 	}
 }
 
+// awaitThere waits until the client has said what it says by itself, or says nothing, or has ended; not for
+// long.
+func (t *Terminal) awaitThere() {
+	const most, read, mute = 1500 * time.Millisecond, 50 * time.Millisecond, 200 * time.Millisecond
+	ctx, cancel := context.WithTimeout(context.Background(), most)
+	defer cancel()
+	Poll(ctx, func() bool {
+		if said := t.lastSaid(); !said.IsZero() {
+			return time.Since(said) >= read
+		}
+		all := t.relay.connections()
+		return t.Program.Output.Ended() || len(all) > 0 && time.Since(all[0].At) >= mute
+	})
+}
+
 // registered reports whether the client has said something by itself since it was typed something, and
 // nothing more now: it asks for nothing before that.
 func (t *Terminal) registered() bool {

@@ -23,6 +23,7 @@ type relay struct {
 	run       runner.Runner  // of the client
 	listeners []net.Listener // the first is for the server's main port
 
+	behind  *Terminal     // whose registration connections wait for; nil: for nobody's
 	over    chan struct{} // closed when it is closed
 	closing sync.Once
 
@@ -48,8 +49,8 @@ type Connection struct {
 // startRelay opens a relay. Where the server's ports are fixed and client and server are apart, it has
 // those ports, so that also a client that knows them from its source finds the relay there. Where clients
 // are told the port behind the server's, too, it has two such ports.
-func (r *ServerRun) startRelay() (*relay, error) {
-	l := &relay{server: r, run: r.Runner, over: make(chan struct{})}
+func (r *ServerRun) startRelay(behind *Terminal) (*relay, error) {
+	l := &relay{server: r, behind: behind, run: r.Runner, over: make(chan struct{})}
 	ports := []int{0}
 	if r.apart {
 		var err error
@@ -146,6 +147,9 @@ func (l *relay) accept(listener net.Listener, port int) {
 }
 
 func (l *relay) serve(client net.Conn, port int) {
+	if l.behind != nil {
+		l.behind.awaitThere()
+	}
 	server, err := l.dial(port)
 	if err != nil {
 		_ = client.Close()

@@ -247,7 +247,11 @@ func (r *ServerRun) startTerminals(ctx context.Context, topic string, roles ...s
 	var all []*Participant
 	for _, role := range roles {
 		name, num := r.number(role)
-		t, err := r.openTerminal(ctx, role, topic, name)
+		var behind *Terminal // so that who comes first is no matter of luck
+		if n := len(all); n > 0 {
+			behind = all[min(n-1, 1)].Terminal()
+		}
+		t, err := r.openTerminal(ctx, role, topic, name, behind)
 		if err != nil {
 			return all, err
 		}

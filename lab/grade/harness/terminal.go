@@ -44,9 +44,10 @@ type Terminal struct {
 	rounds
 }
 
-// openTerminal starts a client, and does not wait until it is introduced. The name is unique.
-func (r *ServerRun) openTerminal(ctx context.Context, role, topic, name string) (*Terminal, error) {
-	l, err := r.startRelay()
+// openTerminal starts a client, and does not wait until it is introduced. The name is unique. It
+// connects when another one that is there has registered; nil: at once.
+func (r *ServerRun) openTerminal(ctx context.Context, role, topic, name string, behind *Terminal) (*Terminal, error) {
+	l, err := r.startRelay(behind)
 	if err != nil {
 		return nil, err
 	}
