@@ -13,7 +13,6 @@ import (
 	"pubsublab/lab/history"
 	"pubsublab/lab/internal/term"
 	"pubsublab/lab/topology"
-	"pubsublab/protocol"
 )
 
 const (
@@ -187,7 +186,7 @@ func gap(n int) string {
 
 // log shows a line of a node's log, whose columns would be too wide behind a name.
 func (b *board) log(l topology.Line) {
-	b.print(b.name(l.Node) + "  " + columnGaps.ReplaceAllString(protocol.Visible(l.Text), "  "))
+	b.print(b.name(l.Node) + "  " + columnGaps.ReplaceAllString(term.Visible(l.Text), "  "))
 }
 
 var columnGaps = regexp.MustCompile(` {3,}`)
@@ -196,7 +195,7 @@ func (b *board) name(name string) string {
 	if shown, ok := b.names[name]; ok {
 		return shown
 	}
-	return protocol.Visible(name)
+	return term.Visible(name)
 }
 
 // scroll shows the oldest open message for good.
@@ -216,7 +215,7 @@ func (b *board) row(before string, m *message) string {
 	marks := b.marks(m)
 	head := fmt.Sprintf("%s%4d %s  ", before, m.Pos, text.Pad(text.Snip(b.name(m.From), max(b.width, 8), "…"), b.width, ' '))
 	room := b.columns() - text.StringWidthWithoutEscSequences(head+marks) - 2
-	return head + text.Pad(text.Snip(protocol.Visible(m.Line), room, "…"), room, ' ') + "  " + marks
+	return head + text.Pad(text.Snip(term.Visible(m.Line), room, "…"), room, ' ') + "  " + marks
 }
 
 // marks are the numbers of those who have a message; a dot is one who is still to have it.

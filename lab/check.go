@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"pubsublab/lab/history"
+	"pubsublab/lab/internal/term"
 	"pubsublab/lab/report"
-	"pubsublab/protocol"
 )
 
 // checking is lab check: it judges a run that was kept.
@@ -42,12 +42,12 @@ func checkRun(out io.Writer, h history.History) error {
 			fmt.Fprintf(out, "Order %d of %d: ", i+1, len(orders))
 		}
 		report := history.Check(o.History)
-		fmt.Fprintln(out, protocol.VisibleLines(report.String()))
+		fmt.Fprintln(out, term.VisibleLines(report.String()))
 		ok = ok && report.OK()
 	}
 	for _, b := range broken {
 		fmt.Fprintf(out, "Where an order ended, %s had lost %d lines of %s, and received %d again.\n",
-			protocol.Visible(b.Subscriber), b.Lost, protocol.Visible(b.Publisher), b.Again)
+			term.Visible(b.Subscriber), b.Lost, term.Visible(b.Publisher), b.Again)
 	}
 	if !ok {
 		return errVerdict

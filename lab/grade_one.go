@@ -19,7 +19,7 @@ import (
 	"pubsublab/lab/grade/report"
 	"pubsublab/lab/grade/rubric"
 	"pubsublab/lab/grade/submission"
-	"pubsublab/protocol"
+	"pubsublab/lab/internal/term"
 )
 
 // single grades one submission, and prints and writes its report.
@@ -171,13 +171,13 @@ func (g *grading) commanded(ctx context.Context, home *cage.Cage, dir, name stri
 // describe prints how a submission is started, and what was tried to find that out.
 func describe(w io.Writer, s *submission.Submission, tried bool) {
 	for _, line := range s.How() {
-		fmt.Fprintln(w, protocol.Visible(line))
+		fmt.Fprintln(w, term.Visible(line))
 	}
 	for _, note := range s.Notes {
-		fmt.Fprintf(w, "%-11s %s\n", "note:", protocol.Visible(note))
+		fmt.Fprintf(w, "%-11s %s\n", "note:", term.Visible(note))
 	}
 	for i := 0; tried && i < len(s.Tried); i++ {
-		fmt.Fprintf(w, "%-11s %s\n", "tried:", protocol.Visible(s.Tried[i]))
+		fmt.Fprintf(w, "%-11s %s\n", "tried:", term.Visible(s.Tried[i]))
 	}
 	fmt.Fprintln(w)
 }

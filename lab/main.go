@@ -15,8 +15,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"pubsublab/lab/grade/harness/runner"
+	"pubsublab/lab/internal/term"
 	"pubsublab/lab/topology"
-	"pubsublab/protocol"
 )
 
 type cli struct {
@@ -68,7 +68,7 @@ func main() {
 		os.Exit(exitInterrupted)
 	default:
 		if !errors.Is(err, errVerdict) {
-			fmt.Fprintln(os.Stderr, "lab:", protocol.VisibleLines(err.Error())) // it may quote a node's output
+			fmt.Fprintln(os.Stderr, "lab:", term.VisibleLines(err.Error())) // it may quote a node's output
 		}
 		os.Exit(1)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"pubsublab/lab/internal/term"
 	"pubsublab/lab/topology"
-	"pubsublab/protocol"
 )
 
 // A level is how good something is.
@@ -69,7 +68,7 @@ func newPrinter(out io.Writer, terminal bool, topo *topology.Topology, failed fu
 
 // tell says what has become of a node, or of the demo where node is empty.
 func (p *printer) tell(node string, l level, text string) {
-	p.print(node, l.paint(false, marks[l]+" "+protocol.Visible(text)))
+	p.print(node, l.paint(false, marks[l]+" "+term.Visible(text)))
 }
 
 // invite says it apart from what nodes write.
@@ -100,7 +99,7 @@ func (p *printer) line(l topology.Line) {
 	}
 	text := l.Text
 	if p.terminal {
-		text = protocol.Visible(text)
+		text = term.Visible(text)
 	}
 	p.print(l.Node, text)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 
 	"pubsublab/lab/history"
-	"pubsublab/protocol"
+	"pubsublab/lab/internal/term"
 )
 
 // print shows the verdict and what it rests on, in so many columns. how says what the nodes were.
@@ -115,7 +115,7 @@ func (p page) hanging(head, s string) {
 
 // wrap breaks the lines of a text where they would be too long behind an indent.
 func (p page) wrap(s string, indent int) string {
-	lines := strings.Split(text.WrapSoft(protocol.VisibleLines(s), max(20, p.columns-indent)), "\n")
+	lines := strings.Split(text.WrapSoft(term.VisibleLines(s), max(20, p.columns-indent)), "\n")
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " ")
 	}

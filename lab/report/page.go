@@ -14,7 +14,7 @@ import (
 
 	"pubsublab/lab/history"
 	"pubsublab/lab/internal/spacetime"
-	"pubsublab/protocol"
+	"pubsublab/lab/internal/term"
 )
 
 const (
@@ -35,7 +35,7 @@ var pageScript string
 
 var pageTemplate = template.Must(spacetime.Figures(template.New("page").Funcs(template.FuncMap{
 	"clean":  spacetime.Clean,
-	"lines":  protocol.VisibleLines,
+	"lines":  term.VisibleLines,
 	"style":  func() template.CSS { return spacetime.Style },
 	"own":    func() template.CSS { return template.CSS(pageStyle) },
 	"script": func() template.JS { return template.JS(pageScript) },

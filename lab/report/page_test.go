@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/html"
 
 	"pubsublab/lab/history"
-	"pubsublab/protocol"
+	"pubsublab/lab/internal/term"
 )
 
 // parsed is a page as a browser reads it.
@@ -168,7 +168,7 @@ func skeleton(t *testing.T, r Run) string {
 	require.NoError(t, err)
 	require.True(t, utf8.Valid(page))
 	for _, c := range string(page) {
-		require.True(t, c == '\n' || protocol.Visible(string(c)) == string(c), "%U is in the page", c)
+		require.True(t, c == '\n' || term.Visible(string(c)) == string(c), "%U is in the page", c)
 	}
 	var b strings.Builder
 	for z := html.NewTokenizer(bytes.NewReader(page)); ; {

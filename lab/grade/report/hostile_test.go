@@ -18,7 +18,7 @@ import (
 
 	"pubsublab/lab/grade"
 	"pubsublab/lab/grade/harness"
-	"pubsublab/protocol"
+	"pubsublab/lab/internal/term"
 )
 
 // filled is a result that holds a text wherever a submission may have a say.
@@ -45,7 +45,7 @@ func visible(t *testing.T, what, text string) {
 	t.Helper()
 	require.True(t, utf8.ValidString(text), "%s is not UTF-8", what)
 	for i, r := range text {
-		if r != '\n' && (!strconv.IsPrint(r) || protocol.Visible(string(r)) != string(r)) {
+		if r != '\n' && (!strconv.IsPrint(r) || term.Visible(string(r)) != string(r)) {
 			t.Fatalf("%s holds %U, after %q", what, r, text[max(0, i-40):i])
 		}
 	}
@@ -185,7 +185,7 @@ func TestHostileIsShown(t *testing.T) {
 		}
 	}
 	assert.Contains(t, text.String(), "x"+clean(hostile))
-	assert.Contains(t, text.String(), protocol.Visible(strconv.Quote("x"+hostile)))
+	assert.Contains(t, text.String(), term.Visible(strconv.Quote("x"+hostile)))
 }
 
 func TestFormulasAreHarmless(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"pubsublab/protocol"
+	"pubsublab/lab/internal/term"
 )
 
 // Kind is what a Step is.
@@ -36,10 +36,10 @@ type Step struct {
 
 // Clean shows control and other hidden characters and broken UTF-8 as text; tabs too, which would
 // move columns.
-func Clean(s string) string { return strings.ReplaceAll(protocol.Visible(s), "\t", `\x09`) }
+func Clean(s string) string { return strings.ReplaceAll(term.Visible(s), "\t", `\x09`) }
 
 // quote is a Go string, in which nothing is hidden.
-func quote(s string) string { return protocol.Visible(strconv.Quote(s)) }
+func quote(s string) string { return term.Visible(strconv.Quote(s)) }
 
 // payload shows the data of a step on one line: quoted where it went over a
 // connection or to an output, as it is where it is a remark.

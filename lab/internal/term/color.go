@@ -1,4 +1,3 @@
-// Package term is what the lab's commands show on a terminal.
 package term
 
 import (
