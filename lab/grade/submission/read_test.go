@@ -194,6 +194,20 @@ func TestRefused(t *testing.T) {
 	assert.Empty(t, refused("Traceback (most recent call last):\n  File \"/a/b.py\", line 3, in <module>\n    main()\nOSError: [Errno 111] Connection refused\n"))
 }
 
+// A program that finds no address of its own fails with any error; one that misses an argument says so.
+func TestMayMissNetwork(t *testing.T) {
+	for output, want := range map[string]bool{
+		"OSError: [Errno 101] Network is unreachable":                                                                 true,
+		"Traceback (most recent call last):\nTypeError: str, bytes or bytearray expected, not NoneType\n":             true,
+		"Traceback (most recent call last):\nIndexError: list index out of range\n":                                   false,
+		"Exception in thread \"main\" java.lang.ArrayIndexOutOfBoundsException: Index 0 out of bounds for length 0\n": false,
+		"usage: server.py [-h] port\nserver.py: error: the following arguments are required: port\n":                  false,
+		"Server stopped.\n": false,
+	} {
+		assert.Equal(t, want, mayMissNetwork(output), "%q", output)
+	}
+}
+
 func TestMainClass(t *testing.T) {
 	assert.Equal(t, "Server", mainClass("class Handler { void run() {} }\npublic class Server { static class Inner {} public static void main(String[] a) {} }"))
 	assert.Equal(t, "a.b.C", mainClass("package a.b;\npublic class C { String s = \"}\"; public static final void main(String... a) {} }"))

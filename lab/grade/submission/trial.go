@@ -248,7 +248,7 @@ func (r listener) said() string {
 // started again in the machine's, as all are from then on.
 func (f *finder) listen(ctx context.Context, dir, command string) listener {
 	r := f.listenOnce(ctx, dir, command)
-	if r.ended && !f.together && missesNetwork.MatchString(r.output) {
+	if r.ended && !f.together && mayMissNetwork(r.output) {
 		f.together = true
 		if again := f.listenOnce(ctx, dir, command); len(again.ports) > 0 {
 			return again
@@ -258,8 +258,18 @@ func (f *finder) listen(ctx context.Context, dir, command string) listener {
 	return r
 }
 
-// missesNetwork matches the last words of a program that cannot reach what it wants to.
-var missesNetwork = regexp.MustCompile(`(?i)unreachable|name resolution|name or service not known|UnknownHost|ENOTFOUND|refused`)
+// mayMissNetwork reports whether a program that ended may have done so because it could not reach what it
+// wants to. One that asks for its own address and gets none fails somewhere behind that, with any
+// error, so that only words about its arguments speak against it.
+func mayMissNetwork(output string) bool {
+	return missesNetwork.MatchString(output) || isError.MatchString(output) && !ofArguments.MatchString(output)
+}
+
+var (
+	missesNetwork = regexp.MustCompile(`(?i)unreachable|name resolution|name or service not known|UnknownHost|ENOTFOUND|refused`)
+	isError       = regexp.MustCompile(`(?i)error|exception|panic`)
+	ofArguments   = regexp.MustCompile(`(?i)usage|argument|out ?of ?(?:range|bounds)`)
+)
 
 func (f *finder) listenOnce(ctx context.Context, dir, command string) (r listener) {
 	run, err := f.apart(Settings{Dir: dir, Server: command, Port: 1})
