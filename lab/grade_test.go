@@ -33,7 +33,6 @@ func TestGradeUsage(t *testing.T) {
 		"expected the folder of a submission, --class, --server-cmd or --server-image": func(g *grading) { g.ServerCmd = "" },
 		"expected two commands or two images, not one of each":                         func(g *grading) { g.ClientCmd, g.ClientImage = "", "client" },
 		"--class: expected --server-cmd, which is run in each folder":                  func(g *grading) { g.Class, g.ServerCmd, g.ClientCmd, g.ServerImage = ".", "", "", "server" },
-		`the second server's command "./server": expected {port}`:                      func(g *grading) { g.SecondCmd = "./server" },
 		"--second-server-cmd: expected --server-cmd, too":                              func(g *grading) { g.Dir, g.ServerCmd, g.ClientCmd, g.SecondCmd = ".", "", "", "./server {port}" },
 		"--jobs is -1, expected 1 or more":                                             func(g *grading) { g.Jobs = -1 },
 		"--timeout is 1ms, expected 100ms to 1m":                                       func(g *grading) { g.Timeout = time.Millisecond },

@@ -16,8 +16,11 @@ import (
 func TestChecksAreInOrder(t *testing.T) {
 	before := map[string]bool{}
 	for _, c := range All {
-		for _, below := range slices.Concat(c.Needs, c.Shares, c.Echoes) {
+		for _, below := range slices.Concat(c.Needs, c.Shares) {
 			assert.True(t, before[below], "%s builds on %s, which has to be before it", c.ID, below)
+		}
+		for _, other := range c.Echoes { // it is looked at when all are over
+			assert.True(t, slices.ContainsFunc(All, func(o Check) bool { return o.ID == other }), "%s is excused by %s, which is none", c.ID, other)
 		}
 		assert.False(t, before[c.ID], "%s is there twice", c.ID)
 		before[c.ID] = true
