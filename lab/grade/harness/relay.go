@@ -39,8 +39,9 @@ type Connection struct {
 	At             time.Time          // when it was opened
 	Port           int                // of the server; 0: its main one, 1: the one behind that
 	client, server net.Conn
-	stalled        chan struct{} // closed when nothing more goes down
-	over           chan struct{} // closed when it is
+	reads          func(*net.TCPConn) (int64, error) // how much of the connection the server has read
+	stalled        chan struct{}                     // closed when nothing more goes down
+	over           chan struct{}                     // closed when it is
 	end            sync.Once
 	first          sync.Once
 	dropped        atomic.Bool // the server ended it before the client did
@@ -147,18 +148,22 @@ func (l *relay) accept(listener net.Listener, port int) {
 }
 
 func (l *relay) serve(client net.Conn, port int) {
+	c := &Connection{
+		Up: recorder.New(inputLimit), Down: recorder.New(inputLimit), At: time.Now(), Port: port,
+		client: client, reads: l.server.Program.Read, stalled: make(chan struct{}), over: make(chan struct{}),
+	}
+	said := make(chan chunk, 64)
+	go c.listen(said)
 	if l.behind != nil {
 		l.behind.awaitThere()
 	}
 	server, err := l.dial(port)
 	if err != nil {
 		_ = client.Close()
+		close(c.over)
 		return
 	}
-	c := &Connection{
-		Up: recorder.New(inputLimit), Down: recorder.New(inputLimit), At: time.Now(), Port: port,
-		client: client, server: server, stalled: make(chan struct{}), over: make(chan struct{}),
-	}
+	c.server = server
 	l.mu.Lock()
 	l.conns = append(l.conns, c)
 	if l.stalled {
@@ -166,8 +171,8 @@ func (l *relay) serve(client net.Conn, port int) {
 	}
 	l.mu.Unlock()
 	var done sync.WaitGroup
-	done.Go(func() { c.carry(server, client, c.Up, false) })
-	done.Go(func() { c.carry(client, server, c.Down, true) })
+	done.Go(func() { c.carryUp(said) })
+	done.Go(c.carryDown)
 	done.Wait()
 	c.close(false)
 }
@@ -206,39 +211,110 @@ func otherPort(address string, port int) (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(port)), nil
 }
 
-// carry copies one direction, and ends the other side as this one ended: in an orderly way or at
-// once. Nothing goes down any more once it is stalled.
-func (c *Connection) carry(to, from net.Conn, record *recorder.Recorder, down bool) {
-	defer record.End()
-	data := make([]byte, 32<<10)
+// chunk is what a client said at once.
+type chunk struct {
+	at   time.Time
+	data []byte
+	err  error // why there will be no more; its last one has it
+}
+
+// listen records what the client says, from the beginning, as it comes: what is read late has lost the
+// pauses between its parts.
+func (c *Connection) listen(said chan<- chunk) {
+	defer c.Up.End()
 	for {
-		n, err := from.Read(data)
-		if down && c.isStalled() {
-			<-c.over
+		data := make([]byte, 32<<10)
+		n, err := c.client.Read(data)
+		_, _ = c.Up.Write(data[:n])
+		select {
+		case said <- chunk{time.Now(), data[:n], err}:
+		case <-c.over:
 			return
-		}
-		_, _ = record.Write(data[:n])
-		if n > 0 {
-			if _, wrong := to.Write(data[:n]); wrong != nil {
-				c.first.Do(func() { c.dropped.Store(!down) })
-				err = wrong
-			}
 		}
 		if err != nil {
-			c.first.Do(func() { c.dropped.Store(down) })
-		}
-		switch {
-		case err == io.EOF && c.isStalled():
-			c.close(false) // whom nothing reaches any more need not wait for anything
-			return
-		case err == io.EOF:
-			_ = to.(*net.TCPConn).CloseWrite()
-			return
-		case err != nil:
-			c.close(true)
 			return
 		}
 	}
+}
+
+// carryUp passes on what the client says, with the pauses that it makes.
+func (c *Connection) carryUp(said <-chan chunk) {
+	var last time.Time
+	passed, pauses := int64(0), true
+	for {
+		var next chunk
+		select {
+		case next = <-said:
+		case <-c.over:
+			return
+		}
+		if pauses && passed > 0 && len(next.data) > 0 && next.at.Sub(last) >= pause {
+			pauses = c.isRead(passed)
+		}
+		last, passed = next.at, passed+int64(len(next.data))
+		if c.passed(c.server, next.data, next.err, false) {
+			return
+		}
+	}
+}
+
+// carryDown passes on what the server says. Nothing goes down any more once it is stalled.
+func (c *Connection) carryDown() {
+	defer c.Down.End()
+	data := make([]byte, 32<<10)
+	for {
+		n, err := c.server.Read(data)
+		if c.isStalled() {
+			<-c.over
+			return
+		}
+		_, _ = c.Down.Write(data[:n])
+		if c.passed(c.client, data[:n], err, true) {
+			return
+		}
+	}
+}
+
+// passed passes data on, and ends the other side as this one ended: in an orderly way or at once. It
+// reports whether it has ended.
+func (c *Connection) passed(to net.Conn, data []byte, err error, down bool) bool {
+	if len(data) > 0 {
+		if _, wrong := to.Write(data); wrong != nil {
+			c.first.Do(func() { c.dropped.Store(!down) })
+			err = wrong
+		}
+	}
+	if err != nil {
+		c.first.Do(func() { c.dropped.Store(down) })
+	}
+	switch {
+	case err == nil:
+		return false
+	case err == io.EOF && c.isStalled():
+		c.close(false) // whom nothing reaches any more need not wait for anything
+	case err == io.EOF:
+		_ = to.(*net.TCPConn).CloseWrite()
+	default:
+		c.close(true)
+	}
+	return true
+}
+
+// pause is how long a client says nothing that relies on the server to have read what it said before.
+const pause = 50 * time.Millisecond
+
+// isRead waits until the server has read so many bytes of the connection, and reports whether it has: a
+// pause that a client makes is not to be lost because the machine is busy. It gives up where the server
+// does not read, or the system does not say.
+func (c *Connection) isRead(bytes int64) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	var err error
+	return Poll(ctx, func() bool {
+		var n int64
+		n, err = c.reads(c.server.(*net.TCPConn))
+		return n >= bytes || err != nil
+	}) && err == nil
 }
 
 func (c *Connection) isStalled() bool {
