@@ -70,14 +70,26 @@ func (c compose) on(t *testing.T, file string, env ...string) func(args ...strin
 	}
 	command = append(command, "-p", project)
 	env = append(append(c.env[:len(c.env):len(c.env)], fmt.Sprint("PUBSUB_PORT=", ports.Free(t)), fmt.Sprint("PUBSUB_HTTP_PORT=", ports.Free(t))), env...)
-	run := func(ctx context.Context, args ...string) string {
+	call := func(ctx context.Context, args ...string) ([]byte, error) {
 		cmd := exec.CommandContext(ctx, command[0], append(command[1:len(command):len(command)], args...)...)
 		cmd.Dir, cmd.Env = c.dir, env
-		out, err := cmd.CombinedOutput()
+		return cmd.CombinedOutput()
+	}
+	run := func(ctx context.Context, args ...string) string {
+		out, err := call(ctx, args...)
 		require.NoError(t, err, "%s", ending(out))
 		return string(out)
 	}
-	t.Cleanup(func() { run(context.Background(), "down", "--volumes", "--timeout", "1") })
+	t.Cleanup(func() {
+		down := []string{"down", "--volumes", "--timeout", "1"}
+		out, err := call(context.Background(), down...)
+		// An old engine (20.10) under load keeps the place of a container that is gone, and so the network.
+		if err != nil && bytes.Contains(out, []byte("has active endpoints")) {
+			t.Logf("the engine does not let go of a network without containers: %s", ending(out))
+			return
+		}
+		assert.NoError(t, err, "%s", ending(out))
+	})
 	return func(args ...string) string { return run(t.Context(), args...) }
 }
 

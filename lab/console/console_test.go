@@ -223,7 +223,7 @@ func TestAdd(t *testing.T) {
 		d.now(3500 * time.Millisecond)
 		d.do(order{Do: "add", Role: "subscriber"})
 		d.do(order{Do: "add", Role: "publisher"})
-		s := d.now(2 * time.Second)
+		s := d.now(2250 * time.Millisecond) // between two lines of either publisher
 		assert.Equal(t, "added-2", s.node(t, "publisher-added-2").As)
 		assert.Equal(t, s.node(t, "sub-1").Lines, s.node(t, "subscriber-added-1").Lines)
 		s.allRight(t, 7)
