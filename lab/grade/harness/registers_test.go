@@ -13,7 +13,8 @@ import (
 	"pubsublab/lab/grade/harness/runner"
 )
 
-// Clients that are started together come in their order, whoever takes longer to start.
+// Clients that are started together come in their order, whoever takes longer to start. What one says
+// in two parts, while it waits for those before it, stays two parts.
 func TestClientsComeInOrder(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip(err)
@@ -24,9 +25,11 @@ func TestClientsComeInOrder(t *testing.T) {
 	client := `python3 -c 'import socket, sys, time
 time.sleep(float(sys.argv[3]))
 s = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-s.sendall((sys.argv[4] + "\n").encode())
+s.sendall(sys.argv[4].encode())
+time.sleep(0.3)
+s.sendall(b"\n")
 time.sleep(60)' {host} {port} `
-	run, err := runner.Commands{Dir: t.TempDir(), Server: "server {port}", Subscriber: client + "0.5 {role}", Publisher: client + "0 {role}"}.Runner()
+	run, err := runner.Commands{Dir: t.TempDir(), Server: "server {port}", Subscriber: client + "0.9 {role}", Publisher: client + "0 {role}"}.Runner()
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, run.Close()) })
 	program := &runner.Program{Addresses: []string{listener.Addr().String()}}
@@ -45,5 +48,12 @@ time.sleep(60)' {host} {port} `
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		require.NoError(t, err)
 		assert.Equal(t, role+"\n", line)
+	}
+	for _, p := range all {
+		var parts []string
+		for _, data := range p.Terminal().relay.connections()[0].Up.Chunks() {
+			parts = append(parts, string(data))
+		}
+		assert.Equal(t, []string{p.Terminal().Role, "\n"}, parts)
 	}
 }
