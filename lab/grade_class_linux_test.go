@@ -16,7 +16,7 @@ import (
 
 // harm is what servers of a class do to the machine before they serve, if they come to that.
 var harm = map[string]string{
-	"forks":          `f() { f & f & wait; }; f`,
+	"forks":          `python3 -c 'import os, time` + "\n" + `while True:` + "\n" + ` try: os.fork()` + "\n" + ` except OSError: time.sleep(0.1)'`,
 	"fills the disk": `i=0; while head -c 8000000 /dev/zero > "$TMPDIR/file$i"; do i=$((i+1)); done`,
 	"large file":     `head -c 1000000000000 /dev/zero > large`,
 	"opens files":    `python3 -c 'all = []` + "\n" + `while True: all.append(open("/dev/null"))'`,
