@@ -86,14 +86,26 @@ func (b Belongings) Remove(ctx context.Context, api *client.Client) error {
 	}
 	err := g.Wait()
 	for _, n := range b.Networks {
-		_, removeErr := api.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{})
-		err = errors.Join(err, IgnoreGone(removeErr))
+		err = errors.Join(err, removeNetwork(ctx, api, n.ID))
 	}
 	for _, v := range b.Volumes {
 		_, removeErr := api.VolumeRemove(ctx, v.ID, client.VolumeRemoveOptions{})
 		err = errors.Join(err, IgnoreGone(removeErr))
 	}
 	return err
+}
+
+// removeNetwork removes a network. Docker Engine 20.10 can keep the endpoint of a container that is gone,
+// and says then that it is active until the engine is started anew: an empty network that is left for
+// that reason is no error, and found by [RemoveOrphans] again.
+func removeNetwork(ctx context.Context, api *client.Client, id string) error {
+	_, err := api.NetworkRemove(ctx, id, client.NetworkRemoveOptions{})
+	if err != nil && strings.Contains(err.Error(), "has active endpoints") {
+		if left, failed := api.NetworkInspect(ctx, id, client.NetworkInspectOptions{}); failed == nil && len(left.Network.Containers) == 0 {
+			return nil
+		}
+	}
+	return IgnoreGone(err)
 }
 
 // RemoveContainer removes a container with its own volumes, whatever it is doing. One that is gone
