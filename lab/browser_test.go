@@ -59,6 +59,19 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
+// open opens a page of a lab, once more where the machine's network changed meanwhile: Chromium then
+// breaks its connections.
+func (b *tab) open(address string) {
+	b.Helper()
+	for range 5 {
+		if err := chromedp.Do(b.ctx, chromedp.Navigate("about:blank"), chromedp.Navigate(address)); err == nil && eval[bool](b, `document.querySelector("#theme").onclick !== null`) {
+			return
+		}
+	}
+	b.Errorf("the page does not start: %s", address)
+	b.FailNow() // which ends the goroutine
+}
+
 func eval[T any](b *tab, js string) T {
 	b.Helper()
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js))

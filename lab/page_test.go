@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -69,7 +68,7 @@ func watched(t *testing.T, file string, mode topology.Mode) *demo {
 func (d *demo) watch(b *tab, meanwhile func()) (v *verdict, said string) {
 	return d.run(func(interrupt context.CancelFunc) {
 		defer interrupt() // where the page did not end it
-		b.do(chromedp.Navigate(d.page.console.URL()))
+		b.open(d.page.console.URL())
 		b.shows("#verdict", "none is lost, doubled, reordered or invented")
 		meanwhile()
 		b.click("#keep")
@@ -171,7 +170,7 @@ func add(b *tab) {
 func wrongToken(b *tab, d *demo) {
 	stranger := b.beside()
 	address, _, _ := strings.Cut(d.page.console.URL(), "#")
-	stranger.do(chromedp.Navigate(address + "#token=wrong"))
+	stranger.open(address + "#token=wrong")
 	stranger.press("server", "kill", "nothing")
 	stranger.shows("#notice", "the token is missing or wrong")
 	stranger.is("server", "running")

@@ -684,7 +684,7 @@ function publish() {
 async function send(name, topic, body) {
 	if (post.name !== name || (post.failed ?? body) !== body) Object.assign(post, { name, run: newRun(), next: 1 });
 	post.failed = null;
-	for (let tries = 1; ; tries++) {
+	for (let tries = 5; ; tries++) {
 		const query = new URLSearchParams({ name, run: post.run, first: post.next });
 		if (topic) query.set("topic", topic);
 		try {
@@ -816,6 +816,19 @@ function listen() {
 	new ResizeObserver(() => before && showPicture(picture(before.connz, before))).observe($("picture"));
 }
 
+// load imports a module. A browser gives up a connection that it is making when the machine's network
+// changes, as it does when containers start, and may remember that there was no such module.
+async function load(name, tries = 5) {
+	for (let n = 1; ; n++) {
+		try {
+			return await import(new URL(n === 1 ? name : `${name}?${n}`, document.baseURI));
+		} catch (e) {
+			if (n === tries) throw e;
+			await new Promise((resolve) => setTimeout(resolve, 200 * n));
+		}
+	}
+}
+
 async function startConsole(name) {
 	const api = {
 		request, el, put, say,
@@ -831,7 +844,7 @@ async function startConsole(name) {
 		setTopology: (f) => (picture = (z, sample) => f(z, sample)),
 	};
 	try {
-		(await import(new URL(name, document.baseURI))).start(api);
+		(await load(name)).start(api);
 	} catch (e) {
 		notice("console", `The lab's console did not start: ${e.message}`, "bad");
 	}
