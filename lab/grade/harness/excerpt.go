@@ -46,11 +46,7 @@ func InOrder(steps []Step) []Step {
 	if over <= 0 {
 		return steps
 	}
-	left := Count(over, "step") + " are left out"
-	if over == 1 {
-		left = "1 step is left out"
-	}
-	note := Step{At: steps[sliceLimit/2].At, Kind: Notes, From: ServerName, Data: []byte(left)}
+	note := Step{At: steps[sliceLimit/2].At, Kind: Notes, From: ServerName, Data: []byte(Count(over, "step") + " left out")}
 	return slices.Concat(steps[:sliceLimit/2], []Step{note}, steps[sliceLimit/2+over:])
 }
 

@@ -98,9 +98,9 @@ func TestLongSlicesKeepTheirEnds(t *testing.T) {
 	assert.Len(t, short, sliceLimit+1)
 	assert.Equal(t, time.Duration(1), short[0].At)
 	assert.Equal(t, time.Duration(100), short[sliceLimit].At)
-	assert.Equal(t, "84 steps are left out", string(short[sliceLimit/2].Data))
+	assert.Equal(t, "84 steps left out", string(short[sliceLimit/2].Data))
 	assert.True(t, slices.IsSortedFunc(short, func(a, b Step) int { return int(a.At - b.At) }))
-	assert.Equal(t, "1 step is left out", string(InOrder(steps[:sliceLimit+1])[sliceLimit/2].Data))
+	assert.Equal(t, "1 step left out", string(InOrder(steps[:sliceLimit+1])[sliceLimit/2].Data))
 }
 
 func TestCount(t *testing.T) {

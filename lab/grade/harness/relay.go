@@ -222,12 +222,12 @@ type chunk struct {
 // pauses between its parts.
 func (c *Connection) listen(said chan<- chunk) {
 	defer c.Up.End()
+	data := make([]byte, 32<<10)
 	for {
-		data := make([]byte, 32<<10)
 		n, err := c.client.Read(data)
 		_, _ = c.Up.Write(data[:n])
 		select {
-		case said <- chunk{time.Now(), data[:n], err}:
+		case said <- chunk{time.Now(), slices.Clone(data[:n]), err}:
 		case <-c.over:
 			return
 		}
