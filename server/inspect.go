@@ -61,10 +61,7 @@ type inspectCat struct {
 
 func (c *inspectCat) Run() error {
 	out := bufio.NewWriterSize(os.Stdout, 64<<10)
-	show := func(text string) string { return text }
-	if term.IsTerminal(int(os.Stdout.Fd())) {
-		show = protocol.VisibleLines // nobody is to drive this terminal with a message
-	}
+	terminal := term.IsTerminal(int(os.Stdout.Fd()))
 	damaged := 0
 	var text []byte
 	_, err := disk.Read(c.Dir, c.From, func(e *journal.Entry) error {
@@ -76,7 +73,10 @@ func (c *inspectCat) Run() error {
 		default:
 			return nil
 		}
-		_, err := out.WriteString(show(string(text)))
+		if terminal { // which nobody is to drive with a message
+			text = []byte(protocol.VisibleLines(string(text)))
+		}
+		_, err := out.Write(text)
 		return err
 	}, report(&damaged))
 	if err := errors.Join(err, out.Flush()); err != nil {

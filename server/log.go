@@ -6,9 +6,9 @@ import (
 	"os"
 	"strconv"
 
-	"pubsublab/protocol"
-
 	"golang.org/x/term"
+
+	"pubsublab/protocol"
 )
 
 // newLog returns the log on standard error, and the queue behind it, which has to be flushed at the
