@@ -684,7 +684,7 @@ function publish() {
 async function send(name, topic, body) {
 	if (post.name !== name || (post.failed ?? body) !== body) Object.assign(post, { name, run: newRun(), next: 1 });
 	post.failed = null;
-	for (let tries = 5; ; tries++) {
+	for (let tries = 1; ; tries++) {
 		const query = new URLSearchParams({ name, run: post.run, first: post.next });
 		if (topic) query.set("topic", topic);
 		try {
