@@ -21,16 +21,19 @@ import (
 )
 
 // Limits of one program and all that it started, but for FileSize and Files: those are of each
-// process. They hold on Linux.
+// process. They hold on Linux, where none is zero.
 type Limits struct {
 	Memory   int64  // bytes that are resident; what processes share counts once
 	Tasks    int    // processes and threads
 	FileSize uint64 // bytes of one file
 	Files    uint64 // open files of one process
+	// UserTasks is how many processes and threads another user may have altogether: what stops a program
+	// that starts others faster than it is looked at.
+	UserTasks uint64
 }
 
 // Usual are the limits of programs that nobody gave others.
-var Usual = Limits{Memory: 512 << 20, Tasks: 512, FileSize: 256 << 20, Files: 4096}
+var Usual = Limits{Memory: 512 << 20, Tasks: 512, FileSize: 256 << 20, Files: 4096, UserTasks: 4096}
 
 // A Cage is where the programs of one submission run. Its methods may be called concurrently.
 type Cage struct {
@@ -156,15 +159,8 @@ type Process struct {
 // be run, because it is not there for instance, is an error of Start.
 func (c *Cage) Start(command *exec.Cmd, mark string) (*Process, error) {
 	c.enter()
-	ready, err := c.wrap(command)
+	started, err := c.launch(command, mark)
 	if err != nil {
-		return nil, err
-	}
-	started, err := proc.Start(command, mark)
-	if err := ready(err); err != nil {
-		if started != nil {
-			<-started.Done()
-		}
 		return nil, err
 	}
 	p := &Process{Process: started, limits: c.limits}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"pubsublab/e2e/wait"
 	"pubsublab/lab/internal/proc"
@@ -47,6 +48,11 @@ func TestMain(m *testing.M) {
 				time.Sleep(time.Minute)
 			}()
 		}
+		time.Sleep(time.Minute)
+	case "processes": // as many as there may be
+		for exec.Command("sleep", "60").Start() == nil {
+		}
+		fmt.Println("no more")
 		time.Sleep(time.Minute)
 	}
 }
@@ -195,6 +201,32 @@ func TestOtherUser(t *testing.T) {
 	require.NoError(t, c.Close())
 	assert.NoFileExists(t, left)
 	assert.NoDirExists(t, dir)
+}
+
+// What a stopped program left, and the system still counts, keeps no other one from starting.
+func TestUserThatRunsMany(t *testing.T) {
+	c, err := New(otherUser(t), Usual)
+	require.NoError(t, err)
+	closeLater(t, c)
+	c.limits.UserTasks = 64
+	self, err := os.ReadFile("/proc/self/exe")
+	require.NoError(t, err)
+	submission := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(submission, "many"), self, 0o700))
+	dir, err := c.Copy(submission)
+	require.NoError(t, err)
+	many, out := shell(t, "exec ./many")
+	many.Dir, many.Env = dir, append(os.Environ(), act+"=processes")
+	p, err := c.Start(many, "")
+	require.NoError(t, err)
+	wait.Until(t, func() bool { return contents(t, out) != "" }, "the user runs as many processes as it may")
+	_, err = c.tryLaunch(exec.Command("true"), "")
+	require.ErrorIs(t, err, unix.EAGAIN)
+	require.NoError(t, p.Kill())
+	<-p.Done()
+	c.limits.UserTasks = 32 // fewer than it left
+	next, _ := shell(t, "true")
+	assert.Equal(t, proc.Exit{}, finish(t, c, next))
 }
 
 // A user who does something else is not one for submissions, and two graders do not share one.

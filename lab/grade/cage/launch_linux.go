@@ -10,16 +10,15 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
+
+	"pubsublab/lab/internal/proc"
 )
 
 // launcherName is what this executable is called by when it starts a program of a submission.
 const launcherName = "pubsublab-cage"
-
-// maxUserTasks bounds how many processes and threads a user may have altogether: what stops a
-// program that starts others faster than it is looked at.
-const maxUserTasks = 4096
 
 // order is what the launcher is told.
 type order struct {
@@ -98,7 +97,7 @@ func (o *order) confine() error {
 	limits := map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_FSIZE: o.Limits.FileSize, unix.RLIMIT_NOFILE: o.Limits.Files}
 	if o.User != nil {
 		// Only for another user: the limit counts all that a user runs.
-		limits[unix.RLIMIT_NPROC] = maxUserTasks
+		limits[unix.RLIMIT_NPROC] = o.Limits.UserTasks
 	}
 	for resource, most := range limits {
 		var now syscall.Rlimit
@@ -187,9 +186,24 @@ func launcher(command *exec.Cmd, o order) (*exec.Cmd, func(error) error, error) 
 	}, nil
 }
 
-// wrap makes the command one that starts in the cage. The function returned waits until it has, and
-// is told how the start of the command went.
-func (c *Cage) wrap(command *exec.Cmd) (func(error) error, error) {
+// launch starts a command in the cage, and waits until it has become the program. Where the user has as
+// many processes as it may, those that end are waited for: a program that was stopped may have left
+// thousands.
+func (c *Cage) launch(command *exec.Cmd, mark string) (*proc.Process, error) {
+	for end := time.Now().Add(endTimeout); ; time.Sleep(lookEvery) {
+		again := *command
+		started, err := c.tryLaunch(&again, mark)
+		if c.user == nil || !errors.Is(err, unix.EAGAIN) {
+			return started, err
+		}
+		if time.Now().After(end) {
+			return nil, fmt.Errorf("%s runs %d processes and threads, as many as it may: %w", c.user, c.limits.UserTasks, err)
+		}
+		proc.ReapOrphans(proc.Table()) // the system counts them until then
+	}
+}
+
+func (c *Cage) tryLaunch(command *exec.Cmd, mark string) (*proc.Process, error) {
 	if c.user != nil {
 		env := command.Environ()
 		command.Env = append(env, "HOME="+filepath.Join(c.root, homeFolder), "TMPDIR="+filepath.Join(c.root, tempFolder),
@@ -199,7 +213,17 @@ func (c *Cage) wrap(command *exec.Cmd) (func(error) error, error) {
 		}
 	}
 	_, ready, err := launcher(command, order{User: c.user, Limits: c.limits, Program: command.Args})
-	return ready, err
+	if err != nil {
+		return nil, err
+	}
+	started, err := proc.Start(command, mark)
+	if err := ready(err); err != nil {
+		if started != nil {
+			<-started.Done()
+		}
+		return nil, err
+	}
+	return started, nil
 }
 
 // giveTerminals makes the terminals of a command the user's, so that it can also open them by name.
