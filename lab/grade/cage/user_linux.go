@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"pubsublab/lab/grade/cage/launcher"
 	"pubsublab/lab/internal/proc"
 )
 
@@ -36,7 +37,7 @@ func (c *Cage) claim() error {
 	if err := c.furnish(); err != nil {
 		return err
 	}
-	found, err := c.user.access(order{Enter: filepath.Join(c.root, workFolder)})
+	found, err := c.user.access(launcher.Order{Enter: filepath.Join(c.root, workFolder)})
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func (u *User) killAll() error {
 		}
 		// As the user itself, all at once, so that none can start another meanwhile. Who kills the
 		// one that does it only wins the time until the next round.
-		_, _ = u.run(order{Kill: true})
+		_, _ = u.run(launcher.Order{Kill: true})
 		for _, pid := range pids {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
@@ -107,7 +108,7 @@ func hide() {
 // Reach says what the user may do that would spoil the grading: one sentence for each of the paths
 // that it may write, or put another in the place of, and for each that it may read.
 func (u *User) Reach(write, read []string) (sentences []string, err error) {
-	o := order{Read: read}
+	o := launcher.Order{Read: read}
 	of := map[string]string{} // what could be replaced where this can be written
 	for _, path := range write {
 		path, err := filepath.Abs(path)
@@ -141,7 +142,7 @@ func (u *User) Reach(write, read []string) (sentences []string, err error) {
 	return sentences, nil
 }
 
-func (u *User) access(o order) (found access, err error) {
+func (u *User) access(o launcher.Order) (found launcher.Access, err error) {
 	out, err := u.run(o)
 	if err != nil {
 		return found, err
@@ -150,14 +151,13 @@ func (u *User) access(o order) (found access, err error) {
 }
 
 // run lets the launcher do something as the user.
-func (u *User) run(o order) ([]byte, error) {
+func (u *User) run(o launcher.Order) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), endTimeout)
 	defer cancel()
-	o.User, o.Limits = u, Usual
 	var out strings.Builder
-	command := exec.CommandContext(ctx, launcherName)
+	command := exec.CommandContext(ctx, launcher.Name)
 	command.Dir, command.Env, command.Stdout = "/", []string{}, &out
-	command, ready, err := launcher(command, o)
+	ready, err := Usual.order(u, o).Command(command)
 	if err != nil {
 		return nil, err
 	}
