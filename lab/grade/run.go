@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -278,9 +279,16 @@ func (s *schedule) confirmed(ctx context.Context, c checks.Check, round int) (*h
 	return again, err
 }
 
-func (s *schedule) limited(ctx context.Context, c checks.Check, round int, alone bool) (*harness.Finding, error) {
+// limited tries a check once. A mistake of the grader's own costs a class this check, and not all that it
+// has not graded yet.
+func (s *schedule) limited(ctx context.Context, c checks.Check, round int, alone bool) (_ *harness.Finding, err error) {
 	ctx, cancel := context.WithTimeout(ctx, checkLimit)
 	defer cancel()
+	defer func() {
+		if wrong := recover(); wrong != nil {
+			err = &checks.NotTriedError{Why: fmt.Sprintf("the grader itself has a mistake here (%v), which is no fault of the submission: please report it with %s", wrong, debug.Stack())}
+		}
+	}()
 	suite := s.suite.For(round, alone)
 	f, err := c.Run(ctx, suite)
 	return suite.Told(f), err

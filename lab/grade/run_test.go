@@ -46,3 +46,18 @@ func TestAhead(t *testing.T) {
 	assert.Equal(t, Blocked, outcomes["all-receive-all"].status)
 	assert.Empty(t, ran)
 }
+
+// A mistake of the grader's own costs the check in which it is, and no other.
+func TestMistakeInACheck(t *testing.T) {
+	plan := []checks.Check{
+		{ID: "server-starts", Run: func(context.Context, *checks.Suite) (*harness.Finding, error) { panic("nobody is there") }},
+		{ID: "pair-works", Run: func(context.Context, *checks.Suite) (*harness.Finding, error) { return nil, nil }},
+	}
+	suite := checks.NewSuite(harness.Config{Seed: 1})
+	defer suite.Close()
+	outcomes, err := runAll(t.Context(), suite, plan, nil)
+	require.NoError(t, err)
+	assert.Equal(t, NotTried, outcomes["server-starts"].status)
+	assert.Contains(t, outcomes["server-starts"].finding.What, "The grader itself has a mistake here (nobody is there), which is no fault of the submission")
+	assert.Equal(t, Passed, outcomes["pair-works"].status)
+}

@@ -46,11 +46,10 @@ func runSilentClient(ctx context.Context, g *Suite) (*harness.Finding, error) {
 	if len(r.Ready(ctx, s)) == 0 {
 		return nil, nil
 	}
-	m := r.Prober.Next("")
 	f = &harness.Finding{
 		What:    "A client connected and said nothing, and another one that came then received nothing, although a publisher spoke.",
 		Cause:   roleReadFirst,
-		Excerpt: r.Excerpt([]*harness.Participant{silent, s, r.Prober}, nil, harness.MissingStep(s, m)),
+		Excerpt: r.Unready(s, silent),
 	}
 	if r.Program.Output.Len() > printed || s.Received.Len() > 0 { // it has accepted others meanwhile
 		f.Cause = "The client is in the list of all already, and whoever sends to them fails at one that has no role yet (or no topic): put it there when it has told it."

@@ -105,16 +105,21 @@ func (r *ServerRun) StillServes(ctx context.Context, left *Participant, when str
 		f.Excerpt = append(r.Excerpt([]*Participant{left}, nil), f.Excerpt...)
 		return f
 	}
-	involved, sent := []*Participant{left, p}, ""
-	if r.Prober != nil {
-		involved = append(involved, r.Prober)
-		sent = token(r.Prober.Number, r.Prober.Word, r.Prober.messages())
-	}
 	return &Finding{
-		What: fmt.Sprintf("%s, a new subscriber received nothing, although a publisher went on.", Sentence(when)[:len(when)]),
-		Excerpt: append(r.Excerpt(involved, []string{sent}, Step{Kind: Missing, From: ServerName, To: p.Name, Data: []byte(sent)}),
-			Printed(ServerName, r.Program.Output.Bytes(), r.Now())...),
+		What:    fmt.Sprintf("%s, a new subscriber received nothing, although a publisher went on.", Sentence(when)[:len(when)]),
+		Excerpt: append(r.Unready(p, left), Printed(ServerName, r.Program.Output.Bytes(), r.Now())...),
 	}
+}
+
+// Unready is an excerpt of what others, a subscriber and the one who published for [ServerRun.Ready] said,
+// and that the last of what was published is missing.
+func (r *ServerRun) Unready(to *Participant, others ...*Participant) []Step {
+	involved := append(others, to)
+	if r.Prober == nil { // it could not connect
+		return r.Excerpt(involved, nil)
+	}
+	sent := token(r.Prober.Number, r.Prober.Word, r.Prober.messages())
+	return r.Excerpt(append(involved, r.Prober), []string{sent}, Step{Kind: Missing, From: ServerName, To: to.Name, Data: []byte(sent)})
 }
 
 // MissingStep is a message that should have come from the server and did not.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"pubsublab/lab/grade/harness/dialect"
+	"pubsublab/lab/grade/harness/recorder"
 )
 
 const (
@@ -138,4 +139,13 @@ func TestWhatEndsARegistrationIsRead(t *testing.T) {
 	assert.True(t, unansweredEnd([]dialect.Step{{Data: role}}))
 	assert.True(t, unansweredEnd([]dialect.Step{{Wait: true, Data: role}, {Wait: true, Data: topic}}))
 	assert.False(t, unansweredEnd([]dialect.Step{{Wait: true, Data: role}, {Wait: true}}))
+}
+
+// A run of the server into which the grader's own publisher never came can be told of.
+func TestExcerptWithoutAProber(t *testing.T) {
+	r := &ServerRun{}
+	s := newParticipant("subscriber 1", 1, "aaabbb", &Socket{}, recorder.New(100))
+	steps := r.Unready(s)
+	assert.Len(t, steps, 1)
+	assert.Equal(t, Connects, steps[0].Kind)
 }

@@ -18,17 +18,20 @@ func (r *ServerRun) Ready(ctx context.Context, subscribers ...*Participant) []*P
 	end := time.Now().Add(r.MessageTimeout())
 	missing := subscribers
 	const quick, enough = 3, 3 // messages that are not waited for long, and in vain
+	gone := false
 	for tries, vain := 0, 0; vain < enough && time.Now().Before(end) && ctx.Err() == nil && r.Running(); tries++ {
-		if r.Prober == nil || r.Prober.Closed() {
+		if r.Prober == nil || gone || r.Prober.Closed() {
 			opening := time.Now()
-			if r.Prober = r.openProber(ctx); r.Prober == nil {
+			p := r.openProber(ctx)
+			if p == nil {
 				return missing
 			}
+			r.Prober, gone = p, false
 			end = end.Add(time.Since(opening))
 		}
 		if err := r.Say(ctx, r.Prober.Next("")); err != nil {
 			r.Prober.HangUp()
-			r.Prober = nil
+			gone = true
 			Pause(ctx, 50*time.Millisecond)
 			continue
 		}

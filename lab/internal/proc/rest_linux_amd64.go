@@ -44,11 +44,16 @@ func (w *Watch) Rest(leaders ...int) time.Duration {
 	now := time.Now()
 	table, seen := RecentTable(), map[int]thread{}
 	for _, leader := range leaders {
+		before := len(seen)
 		for _, e := range Family(table, leader) {
 			if !e.Zombie && !lookInto(e.PID, seen) {
 				w.threads = nil
 				return 0
 			}
+		}
+		if len(seen) == before { // it has ended, and who started it is about to be told
+			w.threads = nil
+			return 0
 		}
 	}
 	changed, waits := w.threads == nil || len(seen) != len(w.threads), false
