@@ -24,6 +24,7 @@ type relay struct {
 	listeners []net.Listener // the first is for the server's main port
 
 	behind  *Terminal     // whose registration connections wait for; nil: for nobody's
+	opening registering   // of the client
 	over    chan struct{} // closed when it is closed
 	closing sync.Once
 
@@ -50,8 +51,8 @@ type Connection struct {
 // startRelay opens a relay. Where the server's ports are fixed and client and server are apart, it has
 // those ports, so that also a client that knows them from its source finds the relay there. Where clients
 // are told the port behind the server's, too, it has two such ports.
-func (r *ServerRun) startRelay(behind *Terminal) (*relay, error) {
-	l := &relay{server: r, behind: behind, run: r.Runner, over: make(chan struct{})}
+func (r *ServerRun) startRelay(behind *Terminal, opening registering) (*relay, error) {
+	l := &relay{server: r, behind: behind, opening: opening, run: r.Runner, over: make(chan struct{})}
 	ports := []int{0}
 	if r.apart {
 		var err error
@@ -153,7 +154,7 @@ func (l *relay) serve(client net.Conn, port int) {
 		client: client, reads: l.server.Program.Read, stalled: make(chan struct{}), over: make(chan struct{}),
 	}
 	said := make(chan chunk, 64)
-	go c.listen(said)
+	go c.listen(said, &writes{registering: l.opening, conn: client.(*net.TCPConn)})
 	if l.behind != nil {
 		l.behind.awaitThere()
 	}
@@ -211,33 +212,8 @@ func otherPort(address string, port int) (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(port)), nil
 }
 
-// chunk is what a client said at once.
-type chunk struct {
-	at   time.Time
-	data []byte
-	err  error // why there will be no more; its last one has it
-}
-
-// listen records what the client says, from the beginning, as it comes: what is read late has lost the
-// pauses between its parts.
-func (c *Connection) listen(said chan<- chunk) {
-	defer c.Up.End()
-	data := make([]byte, 32<<10)
-	for {
-		n, err := c.client.Read(data)
-		_, _ = c.Up.Write(data[:n])
-		select {
-		case said <- chunk{time.Now(), slices.Clone(data[:n]), err}:
-		case <-c.over:
-			return
-		}
-		if err != nil {
-			return
-		}
-	}
-}
-
-// carryUp passes on what the client says, with the pauses that it makes.
+// carryUp passes on what the client says, with the pauses that it makes. What it says one thing behind the
+// other to register does not reach the server as one: what becomes of that is a check's of its own.
 func (c *Connection) carryUp(said <-chan chunk) {
 	var last time.Time
 	passed, pauses := int64(0), true
@@ -248,8 +224,10 @@ func (c *Connection) carryUp(said <-chan chunk) {
 		case <-c.over:
 			return
 		}
-		if pauses && passed > 0 && len(next.data) > 0 && next.at.Sub(last) >= pause {
-			pauses = c.isRead(passed)
+		if passed > 0 && len(next.data) > 0 && (next.registers || next.at.Sub(last) >= pause) {
+			if pauses = pauses && c.isRead(passed); !pauses && next.registers {
+				time.Sleep(pause)
+			}
 		}
 		last, passed = next.at, passed+int64(len(next.data))
 		if c.passed(c.server, next.data, next.err, false) {

@@ -23,7 +23,7 @@ func relayed(t *testing.T) (l *relay, client, server *net.TCPConn) {
 	require.NoError(t, err)
 	program := &runner.Program{Addresses: []string{listener.Addr().String()}}
 	r := &ServerRun{Config: Config{Runner: run, Timeout: 20 * time.Second}, Program: program, Began: time.Now()}
-	l, err = r.startRelay(nil)
+	l, err = r.startRelay(nil, registering{})
 	require.NoError(t, err)
 	t.Cleanup(l.close)
 	conn, err := net.Dial("tcp", l.address().String())
@@ -122,7 +122,7 @@ func TestRelayRefusesWithItsServer(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	<-r.Program.Done()
-	l, err := r.startRelay(nil)
+	l, err := r.startRelay(nil, registering{})
 	require.NoError(t, err)
 	t.Cleanup(l.close)
 	wait.Until(t, func() bool {

@@ -47,11 +47,13 @@ type Terminal struct {
 // openTerminal starts a client, and does not wait until it is introduced. The name is unique. It
 // connects when another one that is there has registered; nil: at once.
 func (r *ServerRun) openTerminal(ctx context.Context, role, topic, name string, behind *Terminal) (*Terminal, error) {
-	l, err := r.startRelay(behind)
+	t := &Terminal{Role: role, Topic: topic, line: r.Runner.Line, name: strings.ReplaceAll(name, " ", ""), introduced: make(chan struct{}), asked: map[string]bool{}}
+	words := strings.Fields(strings.ToLower(strings.Join([]string{t.name, topic, role}, " ")))
+	l, err := r.startRelay(behind, registering{words, t.introduced})
 	if err != nil {
 		return nil, err
 	}
-	t := &Terminal{Role: role, Topic: topic, line: r.Runner.Line, name: strings.ReplaceAll(name, " ", ""), relay: l, introduced: make(chan struct{}), asked: map[string]bool{}}
+	t.relay = l
 	if t.Program, err = l.run.Client(ctx, l.address(), role, topic); err != nil {
 		l.close()
 		return nil, err

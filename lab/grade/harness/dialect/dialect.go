@@ -220,6 +220,13 @@ func (d *Dialect) Heard(role string, answered []bool) *Dialect {
 	return d.registering(role, t)
 }
 
+// AtOnce is the dialect in which a client of a role says as one write what it says one thing right behind
+// the other to register, and whether there is such a thing.
+func (d *Dialect) AtOnce(role string) (*Dialect, bool) {
+	t := slices.DeleteFunc(slices.Clone(d.Register[role]), func(p part) bool { return p.kind == "cut" && p.num == 0 })
+	return d.registering(role, t), len(t) < len(d.Register[role])
+}
+
 // Asked is the dialect with one more answer in a registration: a topic, or else a name.
 func (d *Dialect) Asked(role string, topic bool) *Dialect {
 	kind := "name"

@@ -159,7 +159,10 @@ func explain(all [][]segment, values []Values, ids []*string, encoding, random s
 			return nil, fmt.Errorf("it speaks and waits in another order each time (%d times)", i+1)
 		}
 	}
-	texts := 0
+	texts, enough := 0, 1
+	if random == "random" { // messages go in parts where all do
+		enough = len(all)
+	}
 	for n := range all[0] {
 		instances := make([]instance, len(all))
 		for i := range all {
@@ -171,7 +174,7 @@ func explain(all [][]segment, values []Values, ids []*string, encoding, random s
 		}
 		t = append(t, all[0][n].marks...)
 		start := make([]int, len(all))
-		for _, f := range withCuts(parts, all, n) {
+		for _, f := range withCuts(parts, all, n, enough) {
 			if f.part.kind == "" {
 				t = t.literal(f.part.text)
 			} else {
@@ -196,40 +199,73 @@ func explain(all [][]segment, values []Values, ids []*string, encoding, random s
 // longestPause is the longest pause between two writes that is kept, in milliseconds.
 const longestPause = 2000
 
-// withCuts puts {cut} where in all instances one write ended and another began, at the same place of
-// the template.
-func withCuts(parts []found, all [][]segment, n int) []found {
-	for _, s := range all {
-		if len(s[n].cuts) != len(all[0][n].cuts) {
-			return parts
+// withCuts puts {cut} where one write ended and another began, in as many instances as is enough: such short
+// writes are read together now and then, and none of them is read in two.
+func withCuts(parts []found, all [][]segment, n, enough int) []found {
+	for i, s := range all {
+		for _, c := range s[n].cuts {
+			parts = cutAt(parts, i, c.at)
 		}
 	}
-	for c := range all[0][n].cuts {
-		start := make([]int, len(all))
-		for k, f := range parts {
-			inside, same := true, true
-			for i, s := range all {
-				at := s[n].cuts[c].at
-				inside = inside && start[i] < at && at <= f.ends[i]
-				same = same && (at-start[i] == all[0][n].cuts[c].at-start[0] && f.part.kind == "" || at == f.ends[i])
-			}
-			if !inside || !same {
-				start = f.ends
+	var kept []found
+	for _, f := range parts {
+		if f.part.kind == "cut" {
+			pauses := pausesAt(f.ends, all, n)
+			if len(pauses) < enough {
 				continue
 			}
-			ends := make([]int, len(all))
-			mark := part{kind: "cut", num: longestPause}
-			for i, s := range all {
-				ends[i] = s[n].cuts[c].at
-				mark.num = min(mark.num, int(s[n].cuts[c].pause.Round(50*time.Millisecond).Milliseconds()))
-			}
-			pieces := []found{f, {mark, ends}}
-			if size := ends[0] - start[0]; f.part.kind == "" && size < len(f.part.text) {
-				pieces = []found{{part{text: f.part.text[:size]}, ends}, {mark, ends}, {part{text: f.part.text[size:]}, f.ends}}
-			}
-			parts = slices.Concat(parts[:k], pieces, parts[k+1:])
-			break
+			f.part.num = usualPause(pauses, len(all))
 		}
+		kept = append(kept, f)
+	}
+	return kept
+}
+
+// cutAt puts {cut} where one instance has it, unless that is within a field.
+func cutAt(parts []found, i, at int) []found {
+	start := make([]int, len(parts[0].ends))
+	for k, f := range parts {
+		ends, text := f.ends, ""
+		switch {
+		case at <= start[i] || at > f.ends[i] || at < f.ends[i] && f.part.kind != "":
+			start = f.ends
+			continue
+		case at == f.ends[i] && k+1 < len(parts) && parts[k+1].part.kind == "cut":
+			return parts
+		case at < f.ends[i]:
+			size := at - start[i]
+			text, f.part.text = f.part.text[size:], f.part.text[:size]
+			ends = slices.Clone(start)
+			for j := range ends {
+				ends[j] += size
+			}
+		}
+		pieces := []found{{f.part, ends}, {part{kind: "cut"}, ends}}
+		if text != "" {
+			pieces = append(pieces, found{part{text: text}, f.ends})
+		}
+		return slices.Concat(parts[:k], pieces, parts[k+1:])
 	}
 	return parts
+}
+
+// pausesAt is how long those paused that were seen to begin another write at a place.
+func pausesAt(ends []int, all [][]segment, n int) (pauses []time.Duration) {
+	for i, s := range all {
+		for _, c := range s[n].cuts {
+			if c.at == ends[i] {
+				pauses = append(pauses, c.pause)
+			}
+		}
+	}
+	return pauses
+}
+
+// usualPause is how long clients pause at a cut, in milliseconds; 0 where they go on at once. A busy machine
+// makes one of them wait, and what was read together has lost its pause.
+func usualPause(pauses []time.Duration, all int) int {
+	pauses = append(slices.Clone(pauses), make([]time.Duration, all-len(pauses))...)
+	slices.Sort(pauses)
+	usual := pauses[(all-1)/2].Round(50 * time.Millisecond)
+	return min(int(usual.Milliseconds()), longestPause)
 }

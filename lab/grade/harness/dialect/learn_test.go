@@ -3,6 +3,7 @@ package dialect
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ var invented = map[string]string{
 	"role, then topic":         `{register: "{role}{wait}{topic}{wait}", message: "{text}"}`,
 	"role and topic as writes": `{register: "{role}{cut:100}{topic}", message: "{text}"}`,
 	"role and topic as lines":  `{register: "{role}\n{cut}{topic}\n", message: "{text}\n"}`,
+	"three writes":             `{register: "{role}{cut}{topic}{cut:100}{name}", message: "{text}"}`,
 	"role topic":               `{register: "{role} {topic}", message: "{text}"}`,
 	"role:topic":               `{register: "{role}:{topic}\n", message: "{text}\n"}`,
 	"role|topic":               `{register: "{role}|{topic}", message: "{text}"}`,
@@ -120,6 +122,61 @@ func assertSame(t *testing.T, d, learnt *Dialect) {
 		got, err := learnt.Publishing(v)
 		require.NoError(t, err)
 		assert.Equal(t, shown(want), shown(got), "message")
+	}
+}
+
+// Where two writes were read as one in most of the recordings, they are two all the same; and one that came
+// late once, on a busy machine, is no pause of the client's.
+func TestWritesReadTogether(t *testing.T) {
+	d := parsed(t, `{register: "{role}{cut}{topic}", message: "{text}"}`)
+	for _, late := range []time.Duration{0, 80 * time.Millisecond} {
+		sessions, _, err := simulate(d, typedTexts)
+		require.NoError(t, err)
+		for i := range sessions {
+			chunks := sessions[i].Conns[0].Chunks
+			if i > 0 {
+				chunks[0].Data = append(chunks[0].Data, chunks[1].Data...)
+				sessions[i].Conns[0].Chunks = slices.Delete(chunks, 1, 2)
+			} else {
+				chunks[1].At += late
+			}
+		}
+		learnt, err := Learn(sessions)
+		require.NoError(t, err)
+		assert.Equal(t, d.String(), learnt.String())
+		assertSame(t, d, learnt)
+	}
+}
+
+// One message in two parts is none of a client that sends messages in parts.
+func TestOneMessageInParts(t *testing.T) {
+	d := parsed(t, `{register: "{role}", message: "{topic}|{text}"}`)
+	sessions, _, err := simulate(d, typedTexts)
+	require.NoError(t, err)
+	c := &sessions[0].Conns[0]
+	whole := c.Chunks[1]
+	first, second := whole, whole
+	first.Data, second.Data = whole.Data[:len("news|")], whole.Data[len("news|"):]
+	c.Chunks = slices.Replace(c.Chunks, 1, 2, first, second)
+	learnt, err := Learn(sessions)
+	require.NoError(t, err)
+	assert.Equal(t, d.String(), learnt.String())
+}
+
+// At once goes what the client says without a pause, and nothing else.
+func TestAtOnce(t *testing.T) {
+	for text, want := range map[string]string{
+		`{register: "{role}{cut}{topic}{wait}{name}", message: "{text}"}`: "{role}{topic}{wait}{name}",
+		`{register: "{role}{cut:100}{topic}", message: "{text}"}`:         "",
+		`{register: "{role}{wait}{topic}", message: "{text}{cut}"}`:       "",
+	} {
+		d := parsed(t, text)
+		hasty, ok := d.AtOnce(Publisher)
+		assert.Equal(t, want != "", ok, "%s", text)
+		if ok {
+			assert.Equal(t, want, hasty.Register[Publisher].String())
+			assert.NotEqual(t, want, d.Register[Publisher].String(), "the dialect itself is not changed")
+		}
 	}
 }
 
