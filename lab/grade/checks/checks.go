@@ -74,6 +74,7 @@ var All = []Check{
 	serverShowsRoles,
 	serverShowsMessages,
 	roleCase,
+	quickRegistration,
 	silentClient,
 	survivesCleanClose,
 	survivesReset,

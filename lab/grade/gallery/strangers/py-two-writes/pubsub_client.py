@@ -1,4 +1,5 @@
 import argparse
+import os
 import socket
 import threading
 import time
@@ -14,7 +15,8 @@ role = args.role.lower()
 s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
 s.connect((args.server_ip, args.server_port))
 s.send(role.encode())
-time.sleep(0.1)  # otherwise both arrive together
+if os.environ.get("FAULT") != "hurries":
+    time.sleep(0.1)  # otherwise both arrive together
 s.send(args.topic.encode())
 
 
