@@ -78,6 +78,7 @@ var invented = map[string]string{
 	"HTTP, JSON":               `{publisher: "", subscriber: "GET /{topic} HTTP/1.1\r\nHost: {server}\r\n\r\n", message: "{connect}POST /{topic} HTTP/1.1\r\nHost: {server}\r\nContent-Type: application/json\r\nContent-Length: {length:dec:body}\r\n\r\n{\"message\": \"{text:json}\"}"}`,
 	"HTTP, form":               `{publisher: "", subscriber: "GET /{topic} HTTP/1.1\r\nHost: {server}\r\n\r\n", message: "{connect}POST /publish HTTP/1.0\r\nHost: {server}\r\nContent-Length: {length:dec:body}\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\ntopic={topic}&message={text:form}"}`,
 	"WebSocket":                `{register: "GET / HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {id:dGhlIHNhbXBsZSBub25jZQ==}\r\n\r\n", message: "{masked}{text}"}`,
+	"a key without digits":     `{register: "GET / HTTP/1.1\r\nHost: {server}\r\nUpgrade: websocket\r\nSec-WebSocket-Key: {id:dGhlIHNhbXBsZSBubkljZQ==}\r\n\r\n", message: "{masked}{text}"}`,
 	"two connections":          `{register: "{role}\n{wait}{connect:6000}{role} data\n", message: "{on:1}{text}\n"}`,
 	"several rounds":           `{register: "{wait}{role}\n{wait}{name}\n{wait}{topic}\n{wait}", message: "{text}\n"}`,
 	"answers within messages":  `{register: "{role}\n{wait}", message: "PUBLISH {topic}\n{wait}{text}\n"}`,

@@ -361,7 +361,7 @@ func (u *unifier) matchRandom(at []int, from, same int) (all []found) {
 		digits := strings.Trim(example, "0123456789") == ""
 		all = append(all, u.each(at, part{kind: u.random, text: example}, func(_ int, rest []byte) int {
 			text := string(shape.Find(rest))
-			if !strings.ContainsAny(text, "0123456789") || len(text) != len(example) && !(digits && strings.Trim(text, "0123456789") == "") {
+			if shape == word && !strings.ContainsAny(text, "0123456789") || len(text) != len(example) && !(digits && strings.Trim(text, "0123456789") == "") {
 				return -1
 			}
 			return len(text)
