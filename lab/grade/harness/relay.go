@@ -224,8 +224,8 @@ func (c *Connection) carryUp(said <-chan chunk) {
 		case <-c.over:
 			return
 		}
-		if passed > 0 && len(next.data) > 0 && (next.registers || next.at.Sub(last) >= pause) {
-			if pauses = pauses && c.isRead(passed); !pauses && next.registers {
+		if passed > 0 && len(next.data) > 0 && (next.apart || next.at.Sub(last) >= pause) {
+			if pauses = pauses && c.isRead(passed); !pauses && next.apart {
 				time.Sleep(pause)
 			}
 		}

@@ -9,10 +9,10 @@ import (
 
 // chunk is what a client said at once.
 type chunk struct {
-	at        time.Time
-	data      []byte
-	registers bool  // it may be about its registration
-	err       error // why there will be no more; its last one has it
+	at    time.Time
+	data  []byte
+	apart bool  // it is another thing than what came before, and registers the client like that
+	err   error // why there will be no more; its last one has it
 }
 
 // listen records what the client says, from the beginning, as it comes: what is read late has lost the
@@ -22,13 +22,9 @@ func (c *Connection) listen(said chan<- chunk, writes *writes) {
 	data := make([]byte, 32<<10)
 	for {
 		n, err := c.client.Read(data)
-		registers := writes.lasts()
-		parts := [][]byte{data[:n]}
-		if registers {
-			parts = writes.divide(data[:n])
-		}
+		parts, apart := writes.divide(data[:n])
 		for i, part := range parts {
-			next := chunk{at: time.Now(), data: slices.Clone(part), registers: registers}
+			next := chunk{at: time.Now(), data: slices.Clone(part), apart: apart || i > 0}
 			if i == len(parts)-1 {
 				next.err = err
 			}
@@ -66,30 +62,41 @@ func (r registering) lasts() bool {
 type writes struct {
 	registering
 	conn     *net.TCPConn
-	segments int // that were read so far
-	bytes    int64
+	segments int    // that were read so far
+	said     []byte // so far
 }
 
+// registration is how much of what a client says may be its registration, in bytes.
+const registration = 4 << 10
+
 // divide divides what was read at once: where one thing ends and another one begins without anything between
-// them, if the system says that so many pieces came.
-func (w *writes) divide(data []byte) (parts [][]byte) {
-	w.bytes += int64(len(data))
+// them, if the system says that so many pieces came. apart is whether that is so before the first part, too.
+func (w *writes) divide(data []byte) (parts [][]byte, apart bool) {
+	before := len(w.said)
+	if !w.lasts() || before+len(data) > registration {
+		return [][]byte{data}, false
+	}
+	w.said = append(w.said, data...)
+	ends := slices.DeleteFunc(seams(w.said, w.words), func(end int) bool { return end < before })
+	if apart = len(ends) > 0 && ends[0] == before; apart {
+		ends = ends[1:]
+	}
 	all, received, err := segments(w.conn)
 	came := all - w.segments
-	if received > w.bytes {
+	if received > int64(len(w.said)) {
 		came-- // since it was read
 	}
-	start := 0
-	if ends := seams(data, w.words); err == nil && len(ends) < came {
+	start := before
+	if err == nil && len(ends) < came {
 		for _, end := range ends {
-			parts, start = append(parts, data[start:end]), end
+			parts, start = append(parts, w.said[start:end]), end
 		}
 	}
-	parts = append(parts, data[start:])
-	if w.segments += len(parts); received == w.bytes {
+	parts = append(parts, w.said[start:])
+	if w.segments += len(parts); received == int64(len(w.said)) {
 		w.segments = all
 	}
-	return parts
+	return parts, apart
 }
 
 // seams are where in data the client may have begun another write: behind a line, between two documents of

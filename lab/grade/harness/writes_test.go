@@ -57,29 +57,38 @@ func TestWritesAreToldApart(t *testing.T) {
 	}
 	client, relay := tcpPair(t)
 	w := writes{registering: registering{words: told}, conn: relay}
-	for _, written := range [][]string{
-		{"PUBLISHER", "news"}, {"PUBLISHERnews"}, {"PUBLISHER\n", "news\n"}, {"PUBLISHER\nnews\n"},
-		{"no", "seam"}, {"PUBLISHERnews"}, {"publisher1", "PUBLISHER", "news"}, {"PUBLISHER\nnews\n"},
+	for _, test := range []struct {
+		written, parts []string
+		apart          bool
+	}{
+		{[]string{"PUBLISHER", "news"}, []string{"PUBLISHER", "news"}, false},
+		{[]string{" PUBLISHERnews"}, []string{" PUBLISHERnews"}, false},
+		{[]string{"PUBLISHER\n", "news\n"}, []string{"PUBLISHER\n", "news\n"}, true},
+		{[]string{"PUBLISHER\nnews\n"}, []string{"PUBLISHER\nnews\n"}, true},
+		{[]string{" no", " seam"}, []string{" no seam"}, false},
+		{[]string{"PUBLISHERnews"}, []string{"PUBLISHERnews"}, true},
+		{[]string{" pub"}, []string{" pub"}, false},
+		{[]string{"lisher"}, []string{"lisher"}, false},
+		{[]string{"publisher1", "PUBLISHER", "news"}, []string{"publisher1", "PUBLISHER", "news"}, true},
 	} {
-		for _, text := range written {
+		for _, text := range test.written {
 			_, err := io.WriteString(client, text)
 			require.NoError(t, err)
 		}
-		data := []byte(strings.Join(written, ""))
+		data := []byte(strings.Join(test.written, ""))
 		_, err := io.ReadFull(relay, data)
 		require.NoError(t, err)
 		var got []string
-		for _, part := range w.divide(data) {
+		parts, apart := w.divide(data)
+		for _, part := range parts {
 			got = append(got, string(part))
 		}
-		if written[0] == "no" {
-			written = []string{"noseam"}
-		}
-		assert.Equal(t, written, got)
+		assert.Equal(t, test.parts, got)
+		assert.Equal(t, test.apart, apart, "%q", got)
 	}
 }
 
-// What belongs to a registration goes on when the server has read what came before, however quickly
+// Another part of a registration goes on when the server has read what came before, however quickly
 // it came.
 func TestPartsGoOnWhenReadBefore(t *testing.T) {
 	relay, server := tcpPair(t)
@@ -91,8 +100,8 @@ func TestPartsGoOnWhenReadBefore(t *testing.T) {
 	}
 	said := make(chan chunk, 2)
 	now := time.Now()
-	said <- chunk{at: now, data: []byte("PUBLISHER"), registers: true}
-	said <- chunk{at: now, data: []byte("news"), registers: true}
+	said <- chunk{at: now, data: []byte("PUBLISHER"), apart: true}
+	said <- chunk{at: now, data: []byte("news"), apart: true}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -208,10 +208,14 @@ func withCuts(parts []found, all [][]segment, n, enough int) []found {
 		}
 	}
 	var kept []found
-	for _, f := range parts {
+	for k, f := range parts {
 		if f.part.kind == "cut" {
 			pauses := pausesAt(f.ends, all, n)
-			if len(pauses) < enough {
+			needs := enough
+			if k+1 < len(parts) && parts[k-1].part.kind == "" && parts[k+1].part.kind == "" {
+				needs = len(all) // it may be within a word, which some write byte by byte
+			}
+			if len(pauses) < needs {
 				continue
 			}
 			f.part.num = usualPause(pauses, len(all))

@@ -149,6 +149,20 @@ func TestWritesReadTogether(t *testing.T) {
 	}
 }
 
+// A word that was written byte by byte, and read in parts once, is one word.
+func TestWordInParts(t *testing.T) {
+	d := parsed(t, `{publisher: "PUBLISHER\n", subscriber: "SUBSCRIBER {topic}\n", message: "{text}\n"}`)
+	sessions, _, err := simulate(d, typedTexts)
+	require.NoError(t, err)
+	c := &sessions[0].Conns[0]
+	first, second := c.Chunks[0], c.Chunks[0]
+	first.Data, second.Data = first.Data[:1], first.Data[1:]
+	c.Chunks = slices.Replace(c.Chunks, 0, 1, first, second)
+	learnt, err := Learn(sessions)
+	require.NoError(t, err)
+	assert.Equal(t, d.String(), learnt.String())
+}
+
 // One message in two parts is none of a client that sends messages in parts.
 func TestOneMessageInParts(t *testing.T) {
 	d := parsed(t, `{register: "{role}", message: "{topic}|{text}"}`)
