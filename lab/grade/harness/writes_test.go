@@ -88,6 +88,22 @@ func TestWritesAreToldApart(t *testing.T) {
 	}
 }
 
+// What belongs together reaches the server together, though a busy machine lets the client say it later.
+func TestPartsThatBelongTogether(t *testing.T) {
+	client, relay := tcpPair(t)
+	c := &Connection{Up: recorder.New(inputLimit), client: relay, over: make(chan struct{})}
+	said := make(chan chunk, 4)
+	go c.listen(said, &writes{registering: registering{words: told}, conn: relay})
+	for _, part := range []string{"PUBLISHER", ",news"} {
+		_, err := io.WriteString(client, part)
+		require.NoError(t, err)
+		time.Sleep(together / 10)
+	}
+	assert.Equal(t, "PUBLISHER,news", string(wait.For(t, said, "the client registers").data))
+	require.NoError(t, client.CloseWrite())
+	assert.ErrorIs(t, wait.For(t, said, "the client leaves").err, io.EOF)
+}
+
 // Another part of a registration goes on when the server has read what came before, however quickly
 // it came.
 func TestPartsGoOnWhenReadBefore(t *testing.T) {
