@@ -16,7 +16,6 @@ import (
 	"github.com/testcontainers/testcontainers-go"
 
 	"pubsublab/lab/history"
-	"pubsublab/lab/internal/proc"
 )
 
 // request says to Testcontainers what the compose file says about the node.
@@ -91,7 +90,7 @@ func (r *dockerRuntime) bindings(ctx context.Context, spec *Spec) (network.PortM
 			binding.HostPort = port.Published
 		}
 		if binding.HostPort == "" && r.docker.at.Local() {
-			free, err := proc.FreePort(ctx, port.HostIP)
+			free, err := r.freePort(ctx, port.HostIP)
 			if err != nil {
 				return nil, err
 			}

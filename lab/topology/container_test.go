@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"pubsublab/lab/internal/engine"
 	"slices"
 	"testing"
 	"time"
@@ -17,6 +16,9 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"pubsublab/lab/internal/engine"
+	"pubsublab/lab/internal/proc"
 )
 
 // openServer opens the demo's server alone as a container, or skips the test and says why.
@@ -134,6 +136,24 @@ func TestContainerThatDoesNotStart(t *testing.T) {
 	err := deployment.Start(t.Context())
 	assert.ErrorContains(t, err, "server does not become healthy: it ended with exit code 2")
 	assert.ErrorContains(t, err, "nonsense")
+}
+
+// A port that was free and that somebody else takes before the container has it is left to them.
+func TestContainerWhosePortIsTaken(t *testing.T) {
+	t.Parallel()
+	deployment, _, _ := openServer(t)
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer other.Close()
+	asked := 0
+	deployment.runtime.(*dockerRuntime).freePort = func(ctx context.Context, ip string) (int, error) {
+		if asked++; asked == 1 {
+			return other.Addr().(*net.TCPAddr).Port, nil
+		}
+		return proc.FreePort(ctx, ip)
+	}
+	require.NoError(t, deployment.Start(t.Context()))
+	assert.Greater(t, asked, 1)
 }
 
 func TestCloseKillsWhereItsContextHasEnded(t *testing.T) {

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"sync/atomic"
 
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 
 	"pubsublab/lab/internal/engine"
+	"pubsublab/lab/internal/proc"
 )
 
 // docker runs nodes as containers.
@@ -44,12 +46,20 @@ type dockerRuntime struct {
 	labels     map[string]string
 	networks   map[string]string // name on the engine by name in the file
 	volumes    map[string]string // likewise
+	freePort   func(ctx context.Context, ip string) (int, error)
 }
 
+// startTries is how often a container is started whose free ports somebody else takes meanwhile.
+const startTries = 5
+
+// portTaken matches how engines say so.
+var portTaken = regexp.MustCompile(`port is already allocated|address already in use`)
+
 func (d *docker) open(ctx context.Context, deployment *Deployment) (runtime, error) {
-	r := &dockerRuntime{docker: d, deployment: deployment, networks: map[string]string{}, volumes: map[string]string{}, labels: map[string]string{
-		deploymentLabel: deployment.id, engine.OwnerLabel: d.lease.Owner(),
-	}}
+	r := &dockerRuntime{
+		docker: d, deployment: deployment, networks: map[string]string{}, volumes: map[string]string{}, freePort: proc.FreePort,
+		labels: map[string]string{deploymentLabel: deployment.id, engine.OwnerLabel: d.lease.Owner()},
+	}
 	for key, n := range deployment.topo.networks {
 		name := "pubsublab-" + deployment.id + "-" + key
 		_, err := d.api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: n.Driver, Internal: n.Internal, Labels: r.labels})
@@ -80,6 +90,9 @@ func (r *dockerRuntime) start(ctx context.Context, n *Node) (runningNode, error)
 		return nil, err
 	}
 	c, err := r.run(ctx, n, dir, parts)
+	for tries := 1; err != nil && tries < startTries && !r.deployment.opts.FilePorts && portTaken.MatchString(err.Error()); tries++ {
+		c, err = r.run(ctx, n, dir, parts)
+	}
 	if err != nil && ctx.Err() == nil && !parts.copied && (len(parts.binds) > 0 || n.Spec.Role == Subscriber) {
 		parts.copied = true
 		again, againErr := r.run(ctx, n, dir, parts)
