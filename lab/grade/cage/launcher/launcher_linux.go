@@ -32,7 +32,7 @@ type Order struct {
 	Write   []string // tries which of these the user may write
 	Read    []string // and which read
 
-	Report int // the file by which it tells what went wrong: see [Command]
+	Report int // the file by which it tells what went wrong: set by [Order.Command]
 }
 
 // User is another one, with root's rights to become.
